@@ -1,0 +1,72 @@
+"""The command table. Each command's module is imported only when the command is run or asked for its help."""
+
+import importlib
+import sys
+
+import click
+
+from fairlead.core.errors import FairleadError
+
+COMMANDS = {
+    "up": "Watch this host: metrics, logs, store and web page; needs no configuration.",
+    "agent": "Ship this host's logs and metrics to a sink.",
+    "metrics": "Print a sample of this host's metrics.",
+    "logs": "Search the stored log lines.",
+    "store": "Look after the store: export, verify.",
+    "validate": "Check a configuration file and what it needs of this host.",
+    "version": "Tell the version, what it was built from and what is loaded.",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"fairlead.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name=None, version=None, message="fairlead %(version)s")
+def root() -> None:
+    """The ops tool-box in one file."""
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line (without the program's name) and return its exit code, as `contracts.md` lists them."""
+    try:
+        result = root.main(args=argv, prog_name="fairlead", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.UsageError as error:
+        hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        click.echo(f"fairlead: {error.format_message()}{hint}", err=True)
+        return 2
+    except click.ClickException as error:
+        click.echo(f"fairlead: {error.format_message()}", err=True)
+        return 2
+    except FairleadError as error:
+        for line in error.lines():
+            click.echo(line, err=True)
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        _close_stdout()
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _close_stdout() -> None:
+    """Let the interpreter end without another complaint about a reader that went away (`fairlead ... | head`)."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,77 @@
+"""The event loop: the one place that starts it, and what signals mean to a long-running command."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import uvloop
+
+from fairlead.core import sdnotify
+from fairlead.core.logsetup import Log
+
+log = Log("runtime")
+
+
+def run(main: Coroutine[Any, Any, int]) -> int:
+    """Run a coroutine on uvloop to its end and return its exit code."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+class Signals:
+    """SIGTERM and SIGINT end the program in good order, SIGHUP asks for a reload; use as an async context manager."""
+
+    def __init__(self, reload: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._reload = reload
+        self._reloads = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.exit_code = 0
+
+    async def __aenter__(self) -> "Signals":
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.stop, 0)
+        loop.add_signal_handler(signal.SIGINT, self.stop, 130)
+        loop.add_signal_handler(signal.SIGHUP, self._reloads.set)
+        self._task = asyncio.create_task(self._serve_reloads(), name="reload")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def stop(self, exit_code: int) -> None:
+        """Ask the program to end with this exit code."""
+        self.exit_code = exit_code
+        self._stop.set()
+
+    async def stopped(self) -> int:
+        """Wait until the program is asked to end; return the exit code."""
+        await self._stop.wait()
+        sdnotify.notify("STOPPING=1")
+        return self.exit_code
+
+    async def _serve_reloads(self) -> None:
+        while True:
+            await self._reloads.wait()
+            self._reloads.clear()
+            sdnotify.reloading()
+            try:
+                if self._reload:
+                    await self._reload()
+            except Exception:
+                log.exception("reload failed, the old settings go on")
+            sdnotify.notify("READY=1")
+
+
+async def feed_watchdog() -> None:
+    """Tell systemd that the event loop turns, as often as it asks for; returns at once where it does not."""
+    period_s = sdnotify.watchdog_period_s()
+    while period_s:
+        sdnotify.notify("WATCHDOG=1")
+        await asyncio.sleep(period_s)

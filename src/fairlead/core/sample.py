@@ -1,0 +1,68 @@
+"""Host metrics on their way: the types between a collector, the store, the exposition and the sinks.
+
+A collector that runs each second would make the same names and labels each second: they stand once in a `Layout`,
+and a tick carries only the numbers. A layout is replaced when a device, CPU or mount comes or goes.
+"""
+
+from array import array
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from fairlead.core.record import format_time
+
+
+class MetricType(StrEnum):
+    """The types of the Prometheus text format that are in use here."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    UNTYPED = "untyped"
+
+
+class Family(msgspec.Struct, frozen=True):
+    """One metric name with its type and help text, as node_exporter gives them."""
+
+    name: str
+    type: MetricType
+    help: str
+
+
+class Series(msgspec.Struct, frozen=True):
+    """One metric with one set of labels; labels are in the order in which they are printed."""
+
+    family: Family
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """The series of one collector, in the order of a tick's values; the series of a family stand together.
+
+    The same object comes with every tick until the set of series changes, so `is` tells whether it did.
+    """
+
+    series: tuple[Series, ...]
+
+
+class Tick(msgspec.Struct):
+    """What one collector found at one time: `values[i]` belongs to `layout.series[i]`; NaN where there was nothing."""
+
+    collector: str
+    time_ns: int
+    layout: Layout
+    values: "array[float]"
+
+
+def to_json(ticks: list[Tick], host: str, time_ns: int) -> dict[str, Any]:
+    """Return the ticks as the one object of `metrics --json`, `--stream`, `--push` and the sinks; NaN values are left out."""
+    return {
+        "@timestamp": format_time(time_ns),
+        "host": {"name": host},
+        "metrics": [
+            {"name": series.family.name, "type": str(series.family.type), "labels": dict(series.labels), "value": value}
+            for tick in ticks
+            for series, value in zip(tick.layout.series, tick.values, strict=True)
+            if value == value  # noqa: PLR0124 - NaN is the only number that differs from itself
+        ],
+    }

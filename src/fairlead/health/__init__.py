@@ -1,0 +1,1 @@
+"""Is this host all right, and if not, since when and why."""

@@ -1,0 +1,1 @@
+"""Where batches and samples go; one file a sink."""

@@ -1,0 +1,1 @@
+"""Host metrics from /proc and /sys, each collector at its own period."""

@@ -34,6 +34,11 @@ class UpSettings(_HostSettings, frozen=True, forbid_unknown_fields=True, kw_only
     """At most so many of the newest bytes of a file are read that is met at the first start."""
     store: StoreSettings = StoreSettings()
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.listen:
+            raise ValueError("listen is empty; allowed is HOST:PORT, such as 127.0.0.1:9320")
+
 
 class AgentSettings(_HostSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`fairlead agent -c FILE`; nothing is served unless `listen` is given, and only the metrics named are sampled."""

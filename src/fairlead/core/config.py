@@ -55,6 +55,10 @@ class Located(msgspec.Struct, frozen=True):
 
 def load(file: str, kind: type[T]) -> tuple[T, Located]:
     """Read a YAML file into `kind`; raise SettingsError with every finding, or UsageError where it cannot be read."""
+    return decode(_read(file), file, kind)
+
+
+def _read(file: str) -> bytes:
     try:
         with Path(file).open("rb") as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
@@ -62,7 +66,7 @@ def load(file: str, kind: type[T]) -> tuple[T, Located]:
         raise UsageError(f"{file}: {error.strerror}; give a readable configuration file") from None
     if len(data) > MAX_FILE_BYTES:
         raise UsageError(f"{file}: larger than {MAX_FILE_BYTES >> 20} MiB; a configuration file is smaller")
-    return decode(data, file, kind)
+    return data
 
 
 def decode(data: bytes, file: str, kind: type[T]) -> tuple[T, Located]:
@@ -81,6 +85,15 @@ def decode(data: bytes, file: str, kind: type[T]) -> tuple[T, Located]:
     if findings or value is None:
         raise SettingsError(sorted(set(findings)))
     return value, located
+
+
+def top_level_keys(file: str) -> set[str]:
+    """Return the keys at the top of a YAML file, none where it is not a mapping; UsageError where it cannot be read."""
+    try:
+        plain, _, _ = _parse(_read(file), file)
+    except SettingsError:
+        return set()
+    return set(plain) if isinstance(plain, dict) else set()
 
 
 def key_path(path: Path_) -> str:

@@ -15,11 +15,15 @@ class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     tls_key: str = ""
 
     def __post_init__(self) -> None:
+        if self.listen:
+            self._check_listen()
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise ValueError("has one of tls_cert and tls_key; allowed are both or none")
+
+    def _check_listen(self) -> None:
         host, _ = split_listen(self.listen)
         if not is_loopback(host) and not self.token_file:
             raise ValueError(f"listening on {host} lets others in; allowed without token_file are loopback addresses")
-        if bool(self.tls_cert) != bool(self.tls_key):
-            raise ValueError("has one of tls_cert and tls_key; allowed are both or none")
 
 
 def split_listen(text: str) -> tuple[str, int]:

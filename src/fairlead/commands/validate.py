@@ -1,0 +1,47 @@
+"""`fairlead validate`: every fault of a configuration file, and what it asks of this host, before anything runs."""
+
+import json
+
+import click
+import msgspec
+
+from fairlead.commands.settings import AgentSettings, UpSettings
+from fairlead.core import config
+from fairlead.core.errors import Finding, SettingsError
+
+
+@click.command("validate")
+@click.argument("file")
+@click.option("--for", "purpose", type=click.Choice(["up", "agent"]), help="The command that will read it. Default: agent if it names a sink.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON array.")
+def command(file: str, purpose: str | None, as_json: bool) -> int:
+    """Check FILE: types, unknown keys, paths, permissions, inotify limits, free space.
+
+    Exit code: 0 clean, 1 warnings only, 2 any error.
+    """
+    findings = find(file, purpose)
+    if as_json:
+        click.echo(json.dumps([msgspec.to_builtins(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            click.echo(str(finding))
+    if any(finding.severity == "error" for finding in findings):
+        return 2
+    return 1 if findings else 0
+
+
+def find(file: str, purpose: str | None) -> list[Finding]:
+    """Return the findings of a file for a purpose; UsageError where it cannot be read."""
+    from fairlead.commands.preflight import check_all
+
+    kind: type[UpSettings] | type[AgentSettings] = {"up": UpSettings, "agent": AgentSettings}[purpose or _guess(file)]
+    try:
+        settings, located = config.load(file, kind)
+    except SettingsError as error:
+        return error.findings
+    return check_all(settings, located)
+
+
+def _guess(file: str) -> str:
+    """Return the command that a file is for: only the agent's has a sink."""
+    return "agent" if "sink" in config.top_level_keys(file) else "up"

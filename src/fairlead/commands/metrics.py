@@ -16,7 +16,8 @@ from fairlead.core.sample import Tick, to_json
 from fairlead.core.statedir import host_name
 from fairlead.core.telemetry import Telemetry
 from fairlead.metrics.push import Pusher
-from fairlead.metrics.registry import Roots, build_collectors
+from fairlead.metrics.collector import Roots
+from fairlead.metrics.registry import build_collectors
 from fairlead.metrics.runner import MetricsRunner
 from fairlead.metrics.settings import DEFAULT_INTERVALS, Intervals, parse_intervals
 from fairlead.net.prometheus import Exposition

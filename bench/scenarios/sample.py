@@ -40,7 +40,12 @@ def fairlead_sample() -> Callable[[], object]:
 
 def psutil_sample() -> Callable[[], object]:
     """Return a call that asks psutil for the same."""
-    return lambda: (psutil.cpu_times(percpu=True), psutil.virtual_memory(), psutil.disk_io_counters(perdisk=True), psutil.net_io_counters(True))
+    return lambda: (
+        psutil.cpu_times(percpu=True),
+        psutil.virtual_memory(),
+        psutil.disk_io_counters(perdisk=True),
+        psutil.net_io_counters(True),
+    )
 
 
 def seconds_a_call(call: Callable[[], object], calls: int) -> float:
@@ -61,7 +66,7 @@ def main() -> None:
     for _ in range(15):
         for name, call in calls.items():
             rounds[name].append(seconds_a_call(call, 1000))
-    print(json.dumps({name: sorted(times)[len(times) // 2] for name, times in rounds.items()}))  # noqa: T201 - its output is its purpose
+    print(json.dumps({name: sorted(times)[len(times) // 2] for name, times in rounds.items()}))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from fairlead.core.errors import UsageError
 from fairlead.core.sample import Tick, to_json
 from fairlead.core.statedir import host_name
 from fairlead.core.telemetry import Telemetry
-from fairlead.metrics.push import Pusher
 from fairlead.metrics.collector import Roots
+from fairlead.metrics.push import Pusher
 from fairlead.metrics.registry import build_collectors
 from fairlead.metrics.runner import MetricsRunner
 from fairlead.metrics.settings import DEFAULT_INTERVALS, Intervals, parse_intervals

@@ -12,7 +12,9 @@ from fairlead.metrics.settings import parse_intervals
 
 @click.command("up")
 @click.option("--config", "-c", "config_file", metavar="FILE", help="Settings; flags go before them.")
-@click.option("--state-dir", metavar="DIR", help="Where the store lives. Default: /var/lib/fairlead for root, else the XDG state directory.")
+@click.option(
+    "--state-dir", metavar="DIR", help="Where the store lives. Default: /var/lib/fairlead for root, else the XDG state directory."
+)
 @click.option("--memory", is_flag=True, help="Keep everything in memory, without a state directory; gone at the end.")
 @click.option("--listen", metavar="HOST:PORT", help="Address of the page. Default: 127.0.0.1:9320.")
 @click.option("--allowed-host", "allowed_hosts", metavar="NAME", multiple=True, help="A further name that a Host header may bear.")

@@ -12,7 +12,9 @@ from fairlead.core.errors import Finding, SettingsError
 
 @click.command("validate")
 @click.argument("file")
-@click.option("--for", "purpose", type=click.Choice(["up", "agent"]), help="The command that will read it. Default: agent if it names a sink.")
+@click.option(
+    "--for", "purpose", type=click.Choice(["up", "agent"]), help="The command that will read it. Default: agent if it names a sink."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON array.")
 def command(file: str, purpose: str | None, as_json: bool) -> int:
     """Check FILE: types, unknown keys, paths, permissions, inotify limits, free space.

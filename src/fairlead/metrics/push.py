@@ -1,6 +1,5 @@
 """`fairlead metrics --push URL`: samples reported over HTTP, one JSON object a request."""
 
-import asyncio
 import ssl
 from types import TracebackType
 from typing import Any, Self
@@ -69,5 +68,5 @@ class Pusher:
                     wait = answer.headers.get("Retry-After", "")
                     raise SinkUnavailable(problem, float(wait) if wait.isdigit() else None)
                 raise SinkRejected(problem)
-        except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+        except (TimeoutError, aiohttp.ClientError) as error:
             raise SinkUnavailable(f"{self._url}: {error or 'no answer in time'}") from None

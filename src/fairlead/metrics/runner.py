@@ -34,7 +34,9 @@ class MetricsRunner:
         self._failing: set[str] = set()
         self._aside: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
-        self._overruns = telemetry.counter("fairlead_metrics_overrun_ticks_total", "Ticks left out because their time had passed.", "collector")
+        self._overruns = telemetry.counter(
+            "fairlead_metrics_overrun_ticks_total", "Ticks left out because their time had passed.", "collector"
+        )
         self._failures = telemetry.counter("fairlead_metrics_failed_ticks_total", "Ticks whose collector failed.", "collector")
         self._ticks = telemetry.counter("fairlead_metrics_ticks_total", "Ticks sampled.", "collector")
 

@@ -39,8 +39,7 @@ def show(older: Sequence[Tick], newer: Sequence[Tick], stream: TextIO) -> None:
         Console(file=stream).print(table)
         return
     widths = [max((len(row[column]) for row in found), default=0) for column in range(3)]
-    for name, labels, value in found:
-        stream.write(f"{name:<{widths[0]}}  {labels:<{widths[1]}}  {value:>{widths[2]}}\n")
+    stream.writelines(f"{name:<{widths[0]}}  {labels:<{widths[1]}}  {value:>{widths[2]}}\n" for name, labels, value in found)
 
 
 def _show(series: Series, value: float, past: float | None, elapsed_s: float) -> str:

@@ -73,6 +73,10 @@ class Store(Protocol):
         """Return where each source stood at the last write."""
         ...
 
+    def span(self) -> tuple[int, int] | None:
+        """Return the times (ns) of the oldest and newest sample or record; None where nothing is stored."""
+        ...
+
     def search(self, query: LogQuery, limit: int, before: StoredRecord | None = None) -> list[StoredRecord]:
         """Return the newest matches, oldest of them first; `before` continues a page towards the past."""
         ...

@@ -1,0 +1,180 @@
+"""Log lines in SQLite: written once by (source, offset), found by words, time, file, host and level."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+import orjson
+
+from fairlead.core.record import ERROR_LEVELS, LEVELS, Batch, Record
+from fairlead.store.interface import Bucket, LogQuery, StoredRecord
+
+_ERROR_FROM = LEVELS.index(ERROR_LEVELS[0])
+_COLUMNS = (
+    "line.id, origin.source, origin.path, origin.host, origin.agent, line.created_ns, line.ingested_ns,"
+    " line.time_ns, line.message, line.offset, line.end, line.level, line.flags, line.fields"
+)
+_FROM = "FROM line JOIN origin ON origin.id = line.origin"
+_OLDEST_FIRST = "ORDER BY line.time_ns, line.source, line.offset"
+_NEWEST_FIRST = "ORDER BY line.time_ns DESC, line.source DESC, line.offset DESC"
+_INSERT = (
+    "INSERT OR IGNORE INTO line (source, offset, end, origin, time_ns, created_ns, ingested_ns, level, flags, fields, message)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INDEX = "INSERT INTO line_text (rowid, message) SELECT id, message FROM line WHERE id > ?"
+ORPHANS = "SELECT id FROM line WHERE origin NOT IN (SELECT id FROM origin) OR source NOT IN (SELECT id FROM source) LIMIT 20"
+
+
+class LineWriter:
+    """Writes batches inside the caller's transaction; remembers the ids of sources and origins between calls."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, int] = {}
+        self._origins: dict[tuple[str, str, str, str], int] = {}
+
+    def forget(self) -> None:
+        """Drop what is remembered, after a transaction that was rolled back."""
+        self._sources.clear()
+        self._origins.clear()
+
+    def write(self, connection: sqlite3.Connection, batches: Sequence[Batch], ingested_ns: int) -> None:
+        """Store the lines that do not stand yet, index them, and remember each source's position."""
+        if not batches:
+            return
+        last_id = connection.execute("SELECT coalesce(max(id), 0) FROM line").fetchone()[0]
+        for batch in batches:
+            source, origin = self._source(connection, batch.source), self._origin(connection, batch)
+            connection.executemany(_INSERT, (_row(record, source, origin, batch.created_ns, ingested_ns) for record in batch.records))
+            connection.execute("UPDATE source SET position = ? WHERE id = ?", (msgspec.json.encode(batch.position), source))
+        connection.execute(_INDEX, (last_id,))
+
+    def _source(self, connection: sqlite3.Connection, name: str) -> int:
+        if name not in self._sources:
+            connection.execute("INSERT OR IGNORE INTO source (name) VALUES (?)", (name,))
+            self._sources[name] = connection.execute("SELECT id FROM source WHERE name = ?", (name,)).fetchone()[0]
+        return self._sources[name]
+
+    def _origin(self, connection: sqlite3.Connection, batch: Batch) -> int:
+        key = (batch.source, batch.path, batch.host, batch.agent)
+        if key not in self._origins:
+            connection.execute("INSERT OR IGNORE INTO origin (source, path, host, agent) VALUES (?, ?, ?, ?)", key)
+            found = connection.execute("SELECT id FROM origin WHERE source = ? AND path = ? AND host = ? AND agent = ?", key)
+            self._origins[key] = found.fetchone()[0]
+        return self._origins[key]
+
+
+def search(connection: sqlite3.Connection, query: LogQuery, limit: int, before: StoredRecord | None) -> list[StoredRecord]:
+    """Return the newest matches before a record (or at all), oldest of them first."""
+    where, parameters = _where(connection, query)
+    if before is not None:
+        where += " AND (line.time_ns, line.source, line.offset) < (?, (SELECT source FROM line WHERE id = ?), ?)"
+        parameters += [before.record.timestamp_ns, before.id, before.record.offset]
+    rows = connection.execute(f"SELECT {_COLUMNS} {_FROM} WHERE {where} {_NEWEST_FIRST} LIMIT ?", [*parameters, limit])
+    return [_stored(row) for row in rows][::-1]
+
+
+def scan(connection: sqlite3.Connection, query: LogQuery, after_id: int) -> Iterator[StoredRecord]:
+    """Yield every match, oldest first."""
+    where, parameters = _where(connection, query)
+    if after_id:
+        where += " AND line.id > ?"
+        parameters.append(after_id)
+    for row in connection.execute(f"SELECT {_COLUMNS} {_FROM} WHERE {where} {_OLDEST_FIRST}", parameters):
+        yield _stored(row)
+
+
+def by_id(connection: sqlite3.Connection, record_id: int) -> StoredRecord | None:
+    """Return one record."""
+    row = connection.execute(f"SELECT {_COLUMNS} {_FROM} WHERE line.id = ?", (record_id,)).fetchone()
+    return _stored(row) if row else None
+
+
+def context(connection: sqlite3.Connection, record_id: int, before: int, after: int) -> list[StoredRecord]:
+    """Return the lines of a record's source around it, in the order of the file."""
+    place = connection.execute("SELECT source, offset FROM line WHERE id = ?", (record_id,)).fetchone()
+    if place is None:
+        return []
+    base = f"SELECT {_COLUMNS} {_FROM} WHERE line.source = ? AND line.offset"
+    earlier = connection.execute(f"{base} < ? ORDER BY line.offset DESC LIMIT ?", (*place, before)).fetchall()
+    later = connection.execute(f"{base} >= ? ORDER BY line.offset LIMIT ?", (*place, after + 1)).fetchall()
+    return [_stored(row) for row in (*reversed(earlier), *later)]
+
+
+def histogram(connection: sqlite3.Connection, query: LogQuery, since_ns: int, until_ns: int, buckets: int) -> list[Bucket]:
+    """Count matches by evenly spaced bars over [since, until)."""
+    where, parameters = _where(connection, msgspec.structs.replace(query, since_ns=since_ns, until_ns=until_ns))
+    step_ns = max(1, -(-(until_ns - since_ns) // buckets))
+    rows = connection.execute(
+        f"SELECT (line.time_ns - ?) / ? AS bar, count(*), coalesce(sum(line.level >= ?), 0) FROM line WHERE {where} GROUP BY bar",  # noqa: S608 - constants
+        [since_ns, step_ns, _ERROR_FROM, *parameters],
+    )
+    counted = {bar: (count, errors) for bar, count, errors in rows}
+    bars = -(-(until_ns - since_ns) // step_ns)
+    return [Bucket(since_ns + bar * step_ns, *counted.get(bar, (0, 0))) for bar in range(bars)]
+
+
+def _where(connection: sqlite3.Connection, query: LogQuery) -> tuple[str, list[Any]]:
+    """Return a condition made of constants, and its parameters; text of the query is only ever a parameter."""
+    conditions, parameters = ["1"], list[Any]()
+    if query.phrases:
+        conditions.append("line.id IN (SELECT rowid FROM line_text WHERE line_text MATCH ?)")
+        parameters.append(" AND ".join(map(_phrase, query.phrases)))
+    if query.excluded:
+        conditions.append("line.id NOT IN (SELECT rowid FROM line_text WHERE line_text MATCH ?)")
+        parameters.append(" OR ".join(map(_phrase, query.excluded)))
+    if query.files or query.hosts:
+        wanted = [
+            origin
+            for origin, path, host in connection.execute("SELECT id, path, host FROM origin")
+            if (not query.files or any(fnmatchcase(path, glob) for glob in query.files)) and (not query.hosts or host in query.hosts)
+        ]
+        conditions.append("line.origin IN (SELECT value FROM json_each(?))")
+        parameters.append(orjson.dumps(wanted).decode())
+    if query.levels:
+        conditions.append("line.level IN (SELECT value FROM json_each(?))")
+        parameters.append(orjson.dumps([LEVELS.index(level) for level in query.levels if level in LEVELS]).decode())
+    if query.since_ns is not None:
+        conditions.append("line.time_ns >= ?")
+        parameters.append(query.since_ns)
+    if query.until_ns is not None:
+        conditions.append("line.time_ns < ?")
+        parameters.append(query.until_ns)
+    return " AND ".join(conditions), parameters
+
+
+def _phrase(words: tuple[str, ...]) -> str:
+    """Return a phrase as FTS5 quotes it; inside double quotes nothing is syntax but the quote itself."""
+    text = " ".join(words).replace('"', " ").replace("\0", " ")
+    return f'"{text}"'
+
+
+def _row(record: Record, source: int, origin: int, created_ns: int, ingested_ns: int) -> tuple[Any, ...]:
+    return (
+        source,
+        record.offset,
+        record.end,
+        origin,
+        record.timestamp_ns,
+        created_ns,
+        ingested_ns,
+        LEVELS.index(record.level) if record.level in LEVELS else None,
+        " ".join(record.flags) or None,
+        orjson.dumps(record.fields).decode() if record.fields else None,
+        record.message,
+    )
+
+
+def _stored(row: tuple[Any, ...]) -> StoredRecord:
+    record_id, source, path, host, agent, created_ns, ingested_ns, time_ns, message, offset, end, level, flags, fields = row
+    record = Record(
+        timestamp_ns=time_ns,
+        message=message,
+        offset=offset,
+        end=end,
+        level=None if level is None else LEVELS[level],
+        flags=tuple(flags.split()) if flags else (),
+        fields=orjson.loads(fields) if fields else None,
+    )
+    return StoredRecord(record_id, source, path, host, agent, created_ns, ingested_ns, record)

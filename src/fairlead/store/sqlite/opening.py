@@ -1,0 +1,84 @@
+"""Opens the store's file: makes it, migrates it, refuses a newer one, moves a corrupt one aside."""
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+from fairlead.core.clock import Clock
+from fairlead.core.errors import StateError
+from fairlead.core.logsetup import Log
+from fairlead.core.record import format_time
+from fairlead.store.settings import StoreSettings
+from fairlead.store.sqlite import schema
+from fairlead.store.sqlite.store import SqliteStore, connect
+
+FILE_NAME = "store.db"
+_COMPANIONS = ("", "-wal", "-shm")
+log = Log("store")
+
+
+def open_store(folder: Path, settings: StoreSettings, clock: Clock, *, read_only: bool = False) -> SqliteStore:
+    """Open (or begin) the store in a state directory.
+
+    Raises StateError where it is newer than this program (left untouched) or cannot be used; a corrupt one is moved aside
+    and a new one begun, unless it is opened only to be read.
+    """
+    file = folder / FILE_NAME
+    try:
+        if not read_only:
+            _prepare(file)
+        elif not file.exists():
+            raise StateError(f"{file}: there is no store yet; start fairlead up, or give another --state-dir")
+        else:
+            _check(file, read_only=True)
+    except sqlite3.DatabaseError as error:
+        if read_only or not _is_corrupt(error):
+            raise StateError(f"{file}: {error}; see fairlead store verify") from None
+        aside = _move_aside(file, clock)
+        log.error("store corrupt, moved aside and a new one begun", moved_to=aside, error=error)
+        _prepare(file)
+    return SqliteStore(file, settings, clock, read_only=read_only)
+
+
+def _prepare(file: Path) -> None:
+    """Check what is there, and make or migrate the tables."""
+    fresh = not file.exists() or file.stat().st_size == 0
+    found = 0 if fresh else _check(file, read_only=False)
+    with contextlib.closing(connect(file)) as connection:
+        if fresh:
+            schema.create(connection)
+            file.chmod(0o600)
+        elif found < schema.VERSION:
+            schema.migrate(connection, found)
+            log.info("store migrated", from_version=found, to_version=schema.VERSION)
+
+
+def _check(file: Path, *, read_only: bool) -> int:
+    """Return the schema's version of a store that this program can use, without writing to it."""
+    with contextlib.closing(connect(file, read_only=True)) as connection:
+        application, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+        if application != schema.APPLICATION_ID:
+            raise StateError(f"{file}: not a store of fairlead; move it away or give another --state-dir")
+        if version > schema.VERSION:
+            raise StateError(
+                f"{file}: its schema is version {version}, this program knows {schema.VERSION}; "
+                "run the newer fairlead, or give another --state-dir"
+            )
+        if version < schema.VERSION and read_only:
+            raise StateError(f"{file}: its schema is version {version}; fairlead up migrates it to {schema.VERSION}")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return int(version)
+
+
+def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _move_aside(file: Path, clock: Clock) -> Path:
+    stamp = format_time(clock.wall_ns()).replace(":", "")
+    aside = file.with_name(f"{FILE_NAME}.corrupt-{stamp}")
+    for companion in _COMPANIONS:
+        part = file.with_name(file.name + companion)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + companion))
+    return aside

@@ -5,6 +5,7 @@ and a tick carries only the numbers. A layout is replaced when a device, CPU or 
 """
 
 from array import array
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -54,7 +55,7 @@ class Tick(msgspec.Struct):
     values: "array[float]"
 
 
-def to_json(ticks: list[Tick], host: str, time_ns: int) -> dict[str, Any]:
+def to_json(ticks: Sequence[Tick], host: str, time_ns: int) -> dict[str, Any]:
     """Return the ticks as the one object of `metrics --json`, `--stream`, `--push` and the sinks; NaN values are left out."""
     return {
         "@timestamp": format_time(time_ns),

@@ -69,4 +69,4 @@ class Pusher:
                     raise SinkUnavailable(problem, float(wait) if wait.isdigit() else None)
                 raise SinkRejected(problem)
         except (TimeoutError, aiohttp.ClientError) as error:
-            raise SinkUnavailable(f"{self._url}: {error or 'no answer in time'}") from None
+            raise SinkUnavailable(f"{self._url}: {str(error) or 'no answer in time'}") from None

@@ -1,0 +1,349 @@
+"""Wires the agent's side of logs: discover -> tail -> batches -> deliver -> positions.
+
+One loop: look for files when names changed (or every RESCAN_S), read a round of blocks from the files that have something,
+deliver them, and only then move the positions and read on. So a sink that waits stops the reading: the log files are the
+queue. Reading and parsing run in a thread; between the rounds of a backlog the loop rests as long as the round took, so that
+a backlog costs at most half a core.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import tzinfo
+
+import msgspec
+
+from fairlead.core.clock import Clock
+from fairlead.core.logsetup import Log
+from fairlead.core.readiness import Readiness
+from fairlead.core.record import Batch, Position
+from fairlead.core.telemetry import Telemetry
+from fairlead.logs import identity
+from fairlead.logs.discover import discover, watched_directories
+from fairlead.logs.lines import LineBuilder
+from fairlead.logs.redact import Redactor
+from fairlead.logs.settings import LogInput
+from fairlead.logs.tail import BLOCK_BYTES, DONE, GONE, CompressedTail, FileTail, State, Tail, to_batch
+from fairlead.logs.timestamps import TimestampParser
+from fairlead.logs.watch import Watcher
+
+log = Log("logs")
+RESCAN_S = 10.0
+ROUND_BYTES = 1 << 20
+LINGER_S = 5.0
+"""How long a renamed file is still watched after its end: its writer may not have reopened its log yet."""
+_QUICK_ROUND_S = 0.002
+
+Deliver = Callable[[Sequence[Batch]], Awaitable[None]]
+
+
+class SourceStatus(msgspec.Struct, frozen=True):
+    """Where a source stands; `problem` says why it is not read."""
+
+    path: str
+    offset: int = 0
+    size: int = 0
+    problem: str = ""
+
+
+class Pipeline:
+    """Follows files until cancelled. `own` are our own files, by (device, inode)."""
+
+    def __init__(
+        self,
+        inputs: Sequence[LogInput],
+        deliver: Deliver,
+        positions: Iterable[Position],
+        *,
+        redactor: Redactor,
+        host: str,
+        agent_id: str,
+        clock: Clock,
+        telemetry: Telemetry,
+        readiness: Readiness,
+        backfill_bytes: int | None = None,
+        own: frozenset[tuple[int, int]] = frozenset(),
+        zone: tzinfo | None = None,
+    ) -> None:
+        self._inputs, self._deliver, self._redactor = list(inputs), deliver, redactor
+        self._host, self._agent_id, self._clock, self._own, self._zone = host, agent_id, clock, own, zone
+        self._known = {position.source: position for position in positions if position.kind != "journal"}
+        self._backfill_bytes = None if self._known else backfill_bytes
+        self._tails: dict[str, Tail] = {}
+        self._moved_s: dict[str, float] = {}
+        self._busy: set[str] = set()
+        self._problems: dict[str, str] = {}
+        self._wake = asyncio.Event()
+        self._rescan_due_s = 0.0
+        self._first_scan = True
+        self._watcher: Watcher | None = None
+        self._count(telemetry)
+        readiness.add("logs", lambda: self._watcher.problem if self._watcher else "")
+
+    def _count(self, telemetry: Telemetry) -> None:
+        self._lines = telemetry.counter("fairlead_log_lines_total", "Log lines read and acknowledged.")
+        self._bytes = telemetry.counter("fairlead_log_bytes_total", "Bytes of logs read and acknowledged.")
+        self._skipped = telemetry.counter("fairlead_log_skipped_bytes_total", "Bytes passed over by policy.")
+        self._gaps = telemetry.counter("fairlead_log_unknown_gaps_total", "Files truncated or deleted before all was known to be read.")
+        telemetry.gauge("fairlead_log_lag_bytes", "Bytes of followed files that were not acknowledged yet.", self._lag_bytes)
+        telemetry.gauge("fairlead_log_sources", "Files that are followed.", lambda: float(len(self._tails)))
+        telemetry.gauge("fairlead_log_unreadable", "Files that match and cannot be followed.", lambda: float(len(self._problems)))
+
+    async def run(self) -> None:
+        """Follow the files until cancelled."""
+        self._watcher = Watcher(self._on_write, self._on_structure)
+        try:
+            while True:
+                if self._clock.monotonic() >= self._rescan_due_s:
+                    await self._rescan()
+                begin_s = self._clock.monotonic()
+                batches = await asyncio.to_thread(self._read_round) if self._busy else []
+                took_s = self._clock.monotonic() - begin_s
+                if batches:
+                    await self._deliver([batch for _, batch in batches])
+                    self._acknowledge(batches)
+                if not self._busy:
+                    await self._sleep()
+                elif took_s > _QUICK_ROUND_S:
+                    await self._clock.sleep(took_s)
+        finally:
+            self._watcher.close()
+            for tail in self._tails.values():
+                tail.close()
+            self._tails.clear()
+
+    async def reload(self, inputs: Sequence[LogInput], redactor: Redactor) -> None:
+        """Follow other inputs from now on; sources that no input matches any more are let go where they stand."""
+        self._inputs, self._redactor = list(inputs), redactor
+        for tail in self._tails.values():
+            tail.builder.redactor = redactor
+        self._problems.clear()
+        self._rescan_due_s = 0.0
+        self._wake.set()
+
+    def sources(self) -> list[SourceStatus]:
+        """Return every followed file and every one that cannot be."""
+        followed = [SourceStatus(tail.position.path, tail.position.offset, tail.size()) for tail in list(self._tails.values())]
+        return followed + [SourceStatus(path, problem=problem) for path, problem in list(self._problems.items())]
+
+    def _lag_bytes(self) -> float:
+        return float(sum(max(0, tail.size() - tail.position.offset) for tail in list(self._tails.values())))
+
+    def _on_write(self, path: str) -> None:
+        """Mark the files of this name (all of them for an empty one) as having something to read."""
+        self._busy.update(source for source, tail in list(self._tails.items()) if not path or tail.position.path == path)
+        self._wake.set()
+
+    def _on_structure(self) -> None:
+        self._rescan_due_s = 0.0
+        self._wake.set()
+
+    async def _sleep(self) -> None:
+        """Wait for something to happen, at most until the next rescan."""
+        wait_s = min(max(0.0, self._rescan_due_s - self._clock.monotonic()), LINGER_S if self._moved_s else RESCAN_S)
+        sleep = asyncio.ensure_future(self._clock.sleep(wait_s))
+        wake = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait((sleep, wake), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            wake.cancel()
+        self._wake.clear()
+        self._busy.update(self._moved_s)
+
+    async def _rescan(self) -> None:
+        self._rescan_due_s = self._clock.monotonic() + RESCAN_S
+        folders = await asyncio.to_thread(watched_directories, self._inputs)
+        assert self._watcher is not None
+        self._watcher.watch(folders)
+        lost = await asyncio.to_thread(self._scan)
+        if lost:
+            await self._deliver(lost)
+        self._busy.update(self._tails)
+
+    def _scan(self) -> list[Batch]:
+        """Open what is new; at the first scan also what is left of sources whose file was rotated while nobody looked."""
+        open_files = {tail.identity for tail in self._tails.values() if isinstance(tail, FileTail)}
+        problems: dict[str, str] = {}
+        for log_input in self._inputs:
+            for found in discover(log_input, self._own):
+                problem = found.problem or self._open(found.path, log_input, open_files)
+                if problem:
+                    problems[found.path] = problem
+                    if self._problems.get(found.path) != problem:
+                        log.warning("file is not followed", path=found.path, problem=problem)
+        self._problems = problems
+        lost = self._seek_orphans() if self._first_scan else []
+        self._first_scan = False
+        return lost
+
+    def _open(self, path: str, log_input: LogInput, open_files: set[tuple[int, int]]) -> str:
+        """Follow a file unless it is followed already; return what keeps it from being followed."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        except OSError as error:
+            return error.strerror or str(error)
+        facts = os.fstat(descriptor)
+        if (facts.st_dev, facts.st_ino) in open_files:
+            os.close(descriptor)
+            return ""
+        open_files.add((facts.st_dev, facts.st_ino))
+        known = next((p for p in self._known.values() if p.source not in self._tails and identity.is_same_file(descriptor, p)), None)
+        if known is None:
+            known = self._begin(descriptor, path, log_input)
+        position = msgspec.structs.replace(known, path=path, kind="file")
+        self._follow(FileTail(descriptor, position, self._builder(position, log_input)))
+        return ""
+
+    def _begin(self, descriptor: int, path: str, log_input: LogInput) -> Position:
+        """Return the position at which a file is begun that is met for the first time."""
+        size = os.fstat(descriptor).st_size
+        offset = 0
+        if log_input.read_from == "end":
+            offset = size
+        elif self._backfill_bytes is not None and self._first_scan and size > self._backfill_bytes:
+            offset = _line_start(descriptor, size - self._backfill_bytes, size)
+        if offset:
+            self._skipped.add(offset)
+            log.info("older part of a file skipped", path=path, skipped_bytes=offset)
+        return identity.describe(descriptor, identity.mint_source(), path, offset, offset, self._clock.wall_ns())
+
+    def _builder(self, position: Position, log_input: LogInput) -> LineBuilder:
+        parser = TimestampParser(self._zone)
+        return LineBuilder(position.offset, log_input.max_line_bytes, parser, self._redactor, log_input.fields)
+
+    def _follow(self, tail: Tail) -> None:
+        self._tails[tail.position.source] = tail
+        self._known[tail.position.source] = tail.position
+        self._busy.add(tail.position.source)
+
+    def _seek_orphans(self) -> list[Batch]:
+        """Follow the rotated files of known sources; return what states that a source is gone."""
+        gone = []
+        for position in list(self._known.values()):
+            if position.source in self._tails or position.kind in (DONE, GONE):
+                continue
+            if not self._follow_successor(position, self._inputs[0] if self._inputs else LogInput(paths=["-"])):
+                self._gaps.add()
+                log.warning(
+                    "file vanished while nobody read it, what it held behind the offset is unknown",
+                    path=position.path,
+                    offset=position.offset,
+                )
+                last = msgspec.structs.replace(position, kind=GONE, updated_ns=self._clock.wall_ns())
+                self._known[last.source] = last
+                gone.append(Batch(last.source, last.path, last.offset, last.offset, last.updated_ns, [], last, self._host, self._agent_id))
+        return gone
+
+    def _follow_successor(self, position: Position, log_input: LogInput) -> bool:
+        """Follow the rotated file in which a source goes on, to its end; return whether there is one."""
+        successor = identity.find_successor(position)
+        if successor is None:
+            return False
+        builder = self._builder(position, log_input)
+        if successor.compressed:
+            self._follow(CompressedTail(successor.path, position, builder))
+        else:
+            self._follow(FileTail(os.open(successor.path, os.O_RDONLY | os.O_CLOEXEC), position, builder))
+        self._moved_s[position.source] = self._clock.monotonic() - LINGER_S
+        return True
+
+    def _read_round(self) -> list[tuple[Tail, Batch]]:
+        """Read a block of each busy file in turn until a round's worth of bytes is together; runs in a thread."""
+        batches: list[tuple[Tail, Batch]] = []
+        budget = max(1, ROUND_BYTES // max(1, len(self._busy)) // BLOCK_BYTES)
+        for source in list(self._busy)[: max(1, ROUND_BYTES // BLOCK_BYTES)]:
+            # Taken out and put back at the end, so that busy files take turns.
+            self._busy.discard(source)
+            tail = self._tails.get(source)
+            if tail is None:
+                continue
+            try:
+                batch = self._read(tail, budget)
+            except OSError as error:
+                log.warning("file cannot be read any more", path=tail.position.path, error=error)
+                self._drop(tail)
+                continue
+            if batch:
+                batches.append((tail, batch))
+        return batches
+
+    def _read(self, tail: Tail, blocks: int) -> Batch | None:
+        now_ns = self._clock.wall_ns()
+        source = tail.position.source
+        state = tail.look()
+        if state is State.TRUNCATED:
+            self._truncated(tail)
+            return None
+        if state is State.MOVED and source not in self._moved_s:
+            self._moved_s[source] = self._clock.monotonic()
+            self._rescan_due_s = 0.0
+        elif state is State.SAME:
+            self._moved_s.pop(source, None)
+        records = []
+        for _ in range(blocks):
+            records += tail.read(now_ns)
+            if tail.at_end():
+                break
+        ended = tail.at_end() and source in self._moved_s and self._clock.monotonic() - self._moved_s[source] >= LINGER_S
+        if ended:
+            records += tail.builder.flush(now_ns)
+        elif not tail.at_end():
+            self._busy.add(source)
+        if not records and not ended:
+            return None
+        position = tail.describe(now_ns)
+        if ended:
+            position = msgspec.structs.replace(position, kind=DONE)
+        return to_batch(tail, records, position, self._host, self._agent_id)
+
+    def _truncated(self, tail: Tail) -> None:
+        """Go on in the copy that copytruncate made, and begin the file anew as another source."""
+        position = tail.position
+        self._drop(tail)
+        self._rescan_due_s = 0.0
+        if not self._follow_successor(position, self._input_of(position.path)):
+            self._gaps.add()
+            log.warning("file was truncated, what was written since the last read is unknown", path=position.path, offset=position.offset)
+            self._known[position.source] = msgspec.structs.replace(position, kind=GONE)
+
+    def _input_of(self, path: str) -> LogInput:
+        return next((one for one in self._inputs if any(found.path == path for found in discover(one, self._own))), self._inputs[0])
+
+    def _drop(self, tail: Tail) -> None:
+        tail.close()
+        self._tails.pop(tail.position.source, None)
+        self._moved_s.pop(tail.position.source, None)
+
+    def _acknowledge(self, batches: Sequence[tuple[Tail, Batch]]) -> None:
+        for tail, batch in batches:
+            self._lines.add(len(batch.records))
+            self._bytes.add(batch.end - batch.start)
+            tail.position = self._known[batch.source] = batch.position
+            if batch.position.kind == DONE:
+                self._drop(tail)
+
+
+def own_files() -> frozenset[tuple[int, int]]:
+    """Return what standard output and error go to, by (device, inode): our own log is never followed."""
+    found = set()
+    for descriptor in (1, 2):
+        try:
+            facts = os.fstat(descriptor)
+        except OSError:
+            continue
+        found.add((facts.st_dev, facts.st_ino))
+    return frozenset(found)
+
+
+def _line_start(descriptor: int, offset: int, size: int) -> int:
+    """Return where the first line begins at or behind an offset."""
+    while offset < size:
+        block = os.pread(descriptor, BLOCK_BYTES, offset)
+        newline = block.find(b"\n")
+        if newline >= 0:
+            return offset + newline + 1
+        if not block:
+            break
+        offset += len(block)
+    return size

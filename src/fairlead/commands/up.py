@@ -34,9 +34,9 @@ def command(memory: bool, **flags: str | tuple[str, ...] | None) -> int:
 
     settings = read()
     logsetup.set_up(settings.log_level, settings.log_format)
-    from fairlead.commands.watch import Watch
+    from fairlead.commands.host import HostMonitor
 
-    return runtime.run(Watch(settings, read, in_memory=memory).run())
+    return runtime.run(HostMonitor(settings, read, in_memory=memory).run())
 
 
 def settings_from(flags: dict[str, str | tuple[str, ...] | None]) -> UpSettings:

@@ -52,18 +52,28 @@ class StateDir:
         file = self.path / "agent-id"
         if file.exists() and (known := file.read_text().strip()):
             return known
-        fresh = str(uuid.uuid4())
-        draft = file.with_suffix(".new")
-        with draft.open("w") as stream:
-            stream.write(f"{fresh}\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(file)
+        fresh = mint_agent_id()
+        write_atomically(file, f"{fresh}\n".encode())
         return fresh
 
     def close(self) -> None:
         """Give up the lock."""
         os.close(self._lock)
+
+
+def mint_agent_id() -> str:
+    """Return a new agent id."""
+    return str(uuid.uuid4())
+
+
+def write_atomically(file: Path, data: bytes) -> None:
+    """Replace a file's content so that a reader, and a crash, finds the old or the new; raises OSError."""
+    draft = file.with_name(f"{file.name}.new")
+    with draft.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(file)
 
 
 def host_name() -> str:

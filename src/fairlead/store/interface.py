@@ -1,11 +1,12 @@
 """What a store does, whatever keeps the bytes. Calls block: the loop reaches them through `store/writer.py` and threads."""
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
-from fairlead.core.record import Batch, Position, Record
+from fairlead.core.record import Batch, Position, Record, format_time
+from fairlead.core.record import to_ecs as ecs_of
 from fairlead.core.sample import Tick
 
 
@@ -34,6 +35,22 @@ class StoredRecord(msgspec.Struct, gc=False):
     created_ns: int
     ingested_ns: int
     record: Record
+
+
+def to_ecs(stored: StoredRecord) -> dict[str, Any]:
+    """Return a stored record as the flat ECS object of `logs --json` and the API: the pipeline's, with when it was stored."""
+    batch = Batch(
+        source=stored.source,
+        path=stored.path,
+        start=stored.record.offset,
+        end=stored.record.end,
+        created_ns=stored.created_ns,
+        records=[],
+        position=Position(stored.source, stored.path, stored.record.end),
+        host=stored.host,
+        agent=stored.agent,
+    )
+    return ecs_of(batch, stored.record) | {"event.ingested": format_time(stored.ingested_ns)}
 
 
 class Bucket(msgspec.Struct, gc=False):
@@ -83,6 +100,14 @@ class Store(Protocol):
 
     def scan(self, query: LogQuery, after_id: int = 0) -> Iterator[StoredRecord]:
         """Yield every match in order (`@timestamp`, source, offset); with `after_id` only those stored later than that record."""
+        ...
+
+    def record(self, record_id: int) -> StoredRecord | None:
+        """Return one record by its id."""
+        ...
+
+    def newest_id(self) -> int:
+        """Return the id of the record stored last; 0 where there is none."""
         ...
 
     def context(self, record_id: int, before: int, after: int) -> list[StoredRecord]:

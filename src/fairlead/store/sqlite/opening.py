@@ -40,6 +40,14 @@ def open_store(folder: Path, settings: StoreSettings, clock: Clock, *, read_only
     return SqliteStore(file, settings, clock, read_only=read_only)
 
 
+def open_memory(settings: StoreSettings, clock: Clock) -> SqliteStore:
+    """Begin a store that lives in memory and ends with the program."""
+    store = SqliteStore(None, settings, clock)
+    with contextlib.closing(connect(None)) as connection:
+        schema.create(connection)
+    return store
+
+
 def _prepare(file: Path) -> None:
     """Check what is there, and make or migrate the tables."""
     fresh = not file.exists() or file.stat().st_size == 0

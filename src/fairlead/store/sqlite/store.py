@@ -21,13 +21,20 @@ from fairlead.store.settings import StoreSettings
 from fairlead.store.sqlite import lines, retention, rollup, samples
 
 BUSY_TIMEOUT_S = 10.0
+MEMORY = "file:fairlead?mode=memory&cache=shared"
 _WRITER_CACHE_KIB = 4096
 _READER_CACHE_KIB = 2048
 _WAL_LIMIT_BYTES = 32 << 20
 
 
-def connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open a connection that leaves transactions to us; any thread may use it, one at a time."""
+def connect(file: Path | None, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open a connection that leaves transactions to us; any thread may use it, one at a time. None: the store in memory."""
+    if file is None:
+        # One database for all connections of this process. Readers of a shared cache would be refused while a table is
+        # written, unless they read what is not committed yet.
+        connection = sqlite3.connect(MEMORY, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
+        connection.execute("PRAGMA read_uncommitted = 1")
+        return connection
     mode = "ro" if read_only else "rwc"
     connection = sqlite3.connect(
         f"file:{_escape(file)}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S
@@ -46,7 +53,7 @@ def _escape(file: Path) -> str:
 class SqliteStore:
     """See `store/interface.py`. `write` and `sweep` belong to one thread; the others may be called from any."""
 
-    def __init__(self, file: Path, settings: StoreSettings, clock: Clock, *, read_only: bool = False) -> None:
+    def __init__(self, file: Path | None, settings: StoreSettings, clock: Clock, *, read_only: bool = False) -> None:
         self.file = file
         self._settings, self._clock = settings, clock
         self._writer = None if read_only else connect(file)
@@ -106,13 +113,18 @@ class SqliteStore:
         """Return the series of these metric names with about so many points, rolled up where the range is long."""
         return samples.series(self._reader(), names, since_s, until_s, points, host)
 
+    def reload(self, settings: StoreSettings) -> None:
+        """Take another retention."""
+        self._settings = settings
+
     def sweep(self) -> bool:
         """Roll up finished minutes and let old things go, one small slice of it; return whether more is to be done."""
         now_ns = self._clock.wall_ns()
         with self._transaction() as connection:
             rollup.roll_up(connection, now_ns)
             more = retention.remove_slice(connection, self._settings, now_ns)
-        self._connection().execute(f"PRAGMA incremental_vacuum({retention.VACUUM_PAGES})").fetchall()
+        if self.file is not None:
+            self._connection().execute(f"PRAGMA incremental_vacuum({retention.VACUUM_PAGES})").fetchall()
         return more
 
     def problems(self) -> list[str]:

@@ -1,0 +1,119 @@
+// One chart on uPlot: the shared cursor, drag to zoom, click for the moment, stacked areas, colours and dashes of the theme.
+
+import uPlot from "/static/vendor/uPlot.esm.js";
+import { clock, day } from "./format.js";
+
+const COLOURS = ["--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--c7"];
+const DASHES = [[], [7, 3], [2, 2], [9, 3, 2, 3], [4, 4], [12, 4], [1, 3]];
+const HEIGHT = 170;
+const CLICK_PIXELS = 4;
+
+export const theme = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function times(_, ticks) {
+  const span = ticks.length > 1 ? ticks[ticks.length - 1] - ticks[0] : 0;
+  return ticks.map((tick) => (span > 2 * 86400 ? day(tick).slice(5) : span > 1200 ? clock(tick).slice(0, 5) : clock(tick)));
+}
+
+export class Chart {
+  // handlers: onZoom(since, until), onMoment(seconds)
+  constructor(place, { unit, stacked = false, top = null, bars = false, height = HEIGHT }, handlers) {
+    Object.assign(this, { place, unit, stacked, top, bars, height, handlers });
+    this.plot = null;
+    this.shape = "";
+    this.raw = [];
+    new ResizeObserver(() => this.resize()).observe(place);
+  }
+
+  draw(timesS, lines, bounds) {
+    this.raw = lines.map((line) => line.values);
+    this.last = [timesS, lines, bounds];
+    const shape = JSON.stringify(lines.map((line) => line.name));
+    const data = [timesS, ...(this.stacked ? accumulate(this.raw) : this.raw)];
+    if (!this.plot || shape !== this.shape) {
+      this.plot?.destroy();
+      this.shape = shape;
+      this.plot = new uPlot(this.options(lines), data, this.place);
+    } else {
+      this.plot.setData(data, false);
+    }
+    this.plot.batch(() => {
+      this.plot.setScale("x", { min: bounds[0], max: bounds[1] });
+      this.plot.redraw(true, true);
+    });
+    this.rescale();
+  }
+
+  // With resetScales off, the y scale has to be asked for anew.
+  rescale() {
+    const shown = this.plot.data.slice(1).flat().filter((value) => value !== null && value !== undefined);
+    const highest = Math.max(this.top ?? 0, ...shown, 0);
+    this.plot.setScale("y", { min: 0, max: this.top ?? (highest > 0 ? highest * 1.08 : 1) });
+  }
+
+  retheme() {
+    this.shape = "";
+    if (this.last) this.draw(...this.last);
+  }
+
+  resize() {
+    const width = Math.floor(this.place.clientWidth);
+    if (this.plot && width > 0 && width !== this.plot.width) this.plot.setSize({ width, height: this.height });
+  }
+
+  options(lines) {
+    const axis = { stroke: theme("--muted"), grid: { stroke: theme("--grid"), width: 1 }, ticks: { stroke: theme("--grid"), width: 1 }, font: "11px system-ui, sans-serif" };
+    const chart = this;
+    return {
+      width: Math.max(200, Math.floor(this.place.clientWidth)),
+      height: this.height,
+      cursor: { sync: { key: "fairlead", setSeries: false }, drag: { x: true, y: false, setScale: false, dist: CLICK_PIXELS }, focus: { prox: 16 }, points: { size: 5 } },
+      legend: { live: true },
+      scales: { x: { time: true, auto: false }, y: { auto: false } },
+      axes: [
+        { ...axis, values: times, space: 62 },
+        { ...axis, size: 72, values: (_, ticks) => ticks.map((tick) => this.unit(tick)) },
+      ],
+      series: [{}, ...lines.map((line, i) => this.seriesOptions(line, i))],
+      hooks: {
+        setSelect: [(plot) => plot.select.width > CLICK_PIXELS && this.zoom(plot)],
+        ready: [(plot) => plot.over.addEventListener("click", (event) => chart.click(plot, event))],
+      },
+    };
+  }
+
+  seriesOptions(line, i) {
+    const colour = theme(line.colour ?? COLOURS[i % COLOURS.length]);
+    const options = { label: line.name, stroke: colour, width: 1.5, spanGaps: false, points: { show: false }, value: (_, __, series, index) => this.unit(index === null ? null : this.raw[series - 1]?.[index]) };
+    if (this.bars) return { ...options, fill: colour, width: 0, paths: uPlot.paths.bars({ size: [0.9, 40], align: 1 }) };
+    if (this.stacked) return { ...options, fill: `color-mix(in srgb, ${colour} 55%, ${theme("--panel")})`, width: 1 };
+    return { ...options, dash: DASHES[i % DASHES.length] };
+  }
+
+  zoom(plot) {
+    const since = plot.posToVal(plot.select.left, "x");
+    const until = plot.posToVal(plot.select.left + plot.select.width, "x");
+    plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+    this.dragged = true;
+    this.handlers.onZoom(since, until);
+  }
+
+  click(plot, event) {
+    if (this.dragged) {
+      this.dragged = false;
+      return;
+    }
+    this.handlers.onMoment(plot.posToVal(event.offsetX, "x"));
+  }
+}
+
+// Each line on top of those below it; drawn in the order given, so the highest comes first and is covered by the lower ones.
+function accumulate(lines) {
+  const sums = [];
+  let below = null;
+  for (const values of lines) {
+    below = values.map((value, i) => (value === null ? null : value + (below?.[i] ?? 0)));
+    sums.push(below);
+  }
+  return sums;
+}

@@ -15,5 +15,5 @@ extensions = [
     )
     for pyx in sorted(Path("native").glob("*.pyx"))
 ]
-directives = {"language_level": 3, "autotestdict": False}
+directives = {"language_level": 3, "autotestdict": False, "auto_pickle": False}
 setup(ext_modules=cythonize(extensions, build_dir="build/out/cython", compiler_directives=directives, quiet=True))

@@ -13,6 +13,12 @@ import uvloop
 from blockbuster import BlockBuster
 
 
+def pytest_configure() -> None:
+    """Let libuv make its process-wide pipe for signals now, so that no test seems to leave it behind."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(asyncio.sleep(0))
+
+
 @pytest.fixture(autouse=True)
 def _blocking_call_detector(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail what blocks the event loop; only calls inside a coroutine count. What may block is named here, with its reason."""

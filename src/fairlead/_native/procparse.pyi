@@ -1,5 +1,8 @@
 from array import array
 
+from typing_extensions import disjoint_base
+
+@disjoint_base
 class Table:
     def __new__(cls, columns: int, key_word: int = 0, skip_lines: int = 0, colon_key: bool = False) -> Table: ...
     @property

@@ -181,7 +181,7 @@ class HostMonitor:
         try:
             settings = await asyncio.to_thread(self._read_settings)
             redactor = Redactor(settings.redact)
-            self._server.reload(settings)
+            await asyncio.to_thread(self._server.reload, settings)
         except FairleadError as error:
             for line in error.lines():
                 log.error("configuration refused, the old one goes on", problem=line)

@@ -26,6 +26,7 @@ LOAD = Limits(1.5, 4.0)
 """Runnable tasks a CPU over five minutes: at 1.5 each third task waits; at 4 the host answers late."""
 PRESSURE = {"cpu": Limits(0.6, 0.95), "io": Limits(0.3, 0.8), "memory": Limits(0.1, 0.4)}
 """Share of time in which some task waits; for memory any is a sign of reclaim, which everything feels."""
+_RESOURCES = {"cpu": "CPU", "io": "I/O", "memory": "memory"}
 MEMORY_USED = Limits(0.90, 0.96)
 """Share of memory that is not available: the OOM killer is near when the rest is gone."""
 DISK_USED = Limits(0.85, 0.95)
@@ -93,13 +94,10 @@ class Judge:
             if resource in seen.pressure:
                 key, share = f"pressure_{resource}", seen.pressure[resource]
                 status, limit = self._against(key, share, limits, "{:.0%} of the time")
-                text = (
-                    f"{share:.0%} of the time some task waits for {'CPU' if resource == 'cpu' else 'I/O' if resource == 'io' else resource}"
-                )
-                name = f"node_pressure_{resource}_waiting_seconds_total"
-                yield _Judged(
-                    key, f"{resource.capitalize() if resource == 'memory' else resource.upper()} pressure", status, text, limit, (name,)
-                )
+                name = _RESOURCES[resource]
+                text = f"{share:.0%} of the time some task waits for {name}"
+                series = (f"node_pressure_{resource}_waiting_seconds_total",)
+                yield _Judged(key, f"{name[0].upper()}{name[1:]} pressure", status, text, limit, series)
         yield self._judge_memory(seen)
         yield from self._judge_disks(seen)
         status, limit = self._against("errors", seen.error_lines_a_minute, ERROR_LINES, "{:.0f} a minute")

@@ -90,7 +90,7 @@ class WebServer:
         self._runner = web.ServerRunner(self._server, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
         context = self._certificate.context if self._certificate else None
-        site = web.TCPSite(self._runner, host, port, ssl_context=context, reuse_address=True, shutdown_timeout=_SHUTDOWN_S)
+        site = web.TCPSite(self._runner, host, port, ssl_context=context, reuse_address=True)
         try:
             await site.start()
         except OSError as error:

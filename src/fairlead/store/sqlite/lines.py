@@ -20,8 +20,8 @@ _FROM = "FROM line JOIN origin ON origin.id = line.origin"
 _OLDEST_FIRST = "ORDER BY line.time_ns, line.source, line.offset"
 _NEWEST_FIRST = "ORDER BY line.time_ns DESC, line.source DESC, line.offset DESC"
 _INSERT = (
-    "INSERT OR IGNORE INTO line (source, offset, end, origin, time_ns, created_ns, ingested_ns, level, flags, fields, message)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO line (source, offset, end, origin, time_ns, created_ns, ingested_ns, level, flags, fields, message)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, offset) DO NOTHING"
 )
 _INDEX = "INSERT INTO line_text (rowid, message) SELECT id, message FROM line WHERE id > ?"
 ORPHANS = "SELECT id FROM line WHERE origin NOT IN (SELECT id FROM origin) OR source NOT IN (SELECT id FROM source) LIMIT 20"

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from fairlead.core.record import format_time
 from fairlead.core.sample import Layout, MetricType, Tick
 from fairlead.store.interface import SeriesPoints, SeriesRange
 from fairlead.store.sqlite.rates import increase
@@ -212,6 +213,19 @@ def tick_values(
             ),
         )
         before_ns, before = time_ns, now
+
+
+def export(connection: sqlite3.Connection) -> Iterator[dict[str, Any]]:
+    """Yield every tick as the object of `metrics --json`."""
+    for layout, host, text in connection.execute("SELECT id, host, series FROM layout ORDER BY id").fetchall():
+        series = orjson.loads(text)
+        for time_ns, blob in connection.execute("SELECT time_ns, numbers FROM sample WHERE layout = ? ORDER BY time_ns", (layout,)):
+            metrics = [
+                {"name": name, "type": kind, "labels": labels, "value": value}
+                for (name, kind, labels), value in zip(series, memoryview(blob).cast("d"), strict=True)
+                if not math.isnan(value)
+            ]
+            yield {"@timestamp": format_time(time_ns), "host": {"name": host}, "metrics": metrics}
 
 
 def _pick(blob: bytes, indexes: Sequence[int]) -> "array[float]":

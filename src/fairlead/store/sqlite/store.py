@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -39,10 +40,14 @@ def connect(file: Path | None, *, read_only: bool = False) -> sqlite3.Connection
     connection = sqlite3.connect(
         f"file:{_escape(file)}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S
     )
-    connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB if read_only else _WRITER_CACHE_KIB}")
-    if not read_only:
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
+    try:
+        connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB if read_only else _WRITER_CACHE_KIB}")
+        if not read_only:
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -127,16 +132,20 @@ class SqliteStore:
             self._connection().execute(f"PRAGMA incremental_vacuum({retention.VACUUM_PAGES})").fetchall()
         return more
 
+    def export_samples(self) -> Iterator[dict[str, Any]]:
+        """Yield every tick that is kept as it was sampled, as the object of `metrics --json`, by collector and time."""
+        return samples.export(self._reader())
+
     def problems(self) -> list[str]:
         """Return what SQLite's and FTS5's own checks find wrong; nothing is the good answer."""
         reader = self._reader()
         found = [row[0] for row in reader.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
         found += [f"line {row[0]}: its source is missing" for row in reader.execute(lines.ORPHANS)]
-        if self._writer is not None:
-            try:
-                self._writer.execute("INSERT INTO line_text (line_text, rank) VALUES ('integrity-check', 1)")
-            except sqlite3.DatabaseError as error:
-                found.append(f"full-text index: {error}")
+        # Asked of the reading connection: FTS5's own check writes, so entries and lines are counted against each other.
+        (lines_kept,) = reader.execute("SELECT count(*) FROM line").fetchone()
+        (entries,) = reader.execute("SELECT count(*) FROM line_text_docsize").fetchone()
+        if entries != lines_kept:
+            found.append(f"full-text index: {entries} entries for {lines_kept} lines")
         return found
 
     def close(self) -> None:

@@ -26,8 +26,10 @@ export class Chart {
   }
 
   draw(timesS, lines, bounds) {
-    this.raw = lines.map((line) => line.values);
     this.last = [timesS, lines, bounds];
+    // Stacked areas are drawn from the top of the stack to its floor, so that each leaves the ones below it in sight.
+    if (this.stacked) lines = [...lines].reverse();
+    this.raw = lines.map((line) => line.values);
     const shape = JSON.stringify(lines.map((line) => line.name));
     const data = [timesS, ...(this.stacked ? accumulate(this.raw) : this.raw)];
     if (!this.plot || shape !== this.shape) {
@@ -37,14 +39,11 @@ export class Chart {
     } else {
       this.plot.setData(data, false);
     }
-    this.plot.batch(() => {
-      this.plot.setScale("x", { min: bounds[0], max: bounds[1] });
-      this.plot.redraw(true, true);
-    });
+    // Not redraw(): it would put the x scale back to what it was.
+    this.plot.setScale("x", { min: bounds[0], max: bounds[1] });
     this.rescale();
   }
 
-  // With resetScales off, the y scale has to be asked for anew.
   rescale() {
     const shown = this.plot.data.slice(1).flat().filter((value) => value !== null && value !== undefined);
     const highest = Math.max(this.top ?? 0, ...shown, 0);
@@ -71,7 +70,7 @@ export class Chart {
       legend: { live: true },
       scales: { x: { time: true, auto: false }, y: { auto: false } },
       axes: [
-        { ...axis, values: times, space: 62 },
+        { ...axis, values: times, space: 62, size: 30 },
         { ...axis, size: 72, values: (_, ticks) => ticks.map((tick) => this.unit(tick)) },
       ],
       series: [{}, ...lines.map((line, i) => this.seriesOptions(line, i))],
@@ -107,13 +106,14 @@ export class Chart {
   }
 }
 
-// Each line on top of those below it; drawn in the order given, so the highest comes first and is covered by the lower ones.
+// The last line is the floor; each one stands on those behind it in the list.
 function accumulate(lines) {
   const sums = [];
   let below = null;
-  for (const values of lines) {
-    below = values.map((value, i) => (value === null ? null : value + (below?.[i] ?? 0)));
-    sums.push(below);
+  for (const values of [...lines].reverse()) {
+    const floor = below;
+    below = values.map((value, i) => (value === null ? null : value + (floor?.[i] ?? 0)));
+    sums.unshift(below);
   }
   return sums;
 }

@@ -33,7 +33,8 @@ function perDevice(series, names, count = 3) {
     const device = label(one, "device");
     weight.set(device, (weight.get(device) ?? 0) + one.mean.reduce((sum, value) => sum + (value ?? 0), 0));
   }
-  const devices = [...weight.entries()].sort((a, b) => b[1] - a[1]).slice(0, count).map(([device]) => device);
+  const busiest = [...weight.entries()].sort((a, b) => b[1] - a[1]).slice(0, count);
+  const devices = busiest.filter(([, sum], place) => sum > 0 || place === 0).map(([device]) => device);
   return devices.flatMap((device) =>
     Object.entries(names).flatMap(([metric, name]) => {
       const found = series.find((one) => one.name === metric && label(one, "device") === device);

@@ -232,10 +232,9 @@ async def test_a_directory_that_comes_later_is_found(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("directive", ["create", "copytruncate"])
 async def test_logrotate_loses_and_doubles_nothing(tmp_path: Path, directive: str) -> None:
     sunk, file = Sunk(), tmp_path / "a.log"
-    tmp_path.chmod(0o755)
     settings = tmp_path / "logrotate.conf"
     settings.write_text(f"{file} {{\n rotate 9\n size 1\n {directive}\n compress\n delaycompress\n}}\n")
-    settings.chmod(0o644)
+    os.chmod(settings, 0o644)
     written = []
     async with following(sunk, str(file)):
         for round_ in range(4):

@@ -200,7 +200,7 @@ def probes() -> int:
 def test_psutil_finds_the_same_on_this_host() -> None:
     collectors = build_collectors(["cpu", "memory", "disk", "network", "kernel"], Roots())
     try:
-        found = {}
+        found: dict[str, float] = {}
         for collector in collectors:
             found |= values(collector.collect(0))
     finally:

@@ -16,6 +16,7 @@ from fairlead.web import server as server_module
 from fairlead.web.routes import ROUTES
 from fairlead.web.tls import Certificate
 from tests.support.samples import NOON_NS, SECOND_NS, batch, layout, tick
+from tests.support.waiting import until
 from tests.web.serving import serving
 
 CPU = layout(
@@ -188,8 +189,7 @@ async def test_the_stream_tells_what_is_stored(tmp_path: Path) -> None:
                         return
 
         reading = asyncio.create_task(read())
-        while not events:
-            await asyncio.sleep(0.01)
+        await until(lambda: events, "the first event")
         new = batch("s", 0, ["wanted line", "another"])
         await asyncio.to_thread(served.store.write, [new], [], "host")
         served.feed.publish([new], [tick("cpu", NOON_NS, CPU, [0, 0])])

@@ -75,8 +75,9 @@ export class Chart {
       ],
       series: [{}, ...lines.map((line, i) => this.seriesOptions(line, i))],
       hooks: {
-        setSelect: [(plot) => plot.select.width > CLICK_PIXELS && this.zoom(plot)],
-        ready: [(plot) => plot.over.addEventListener("click", (event) => chart.click(plot, event))],
+        // The charts that share the cursor are told of the selection, too; the one that was pressed acts on it.
+        setSelect: [(plot) => chart.pressed && plot.select.width > CLICK_PIXELS && chart.zoom(plot)],
+        ready: [(plot) => chart.listen(plot)],
       },
     };
   }
@@ -89,7 +90,16 @@ export class Chart {
     return { ...options, dash: DASHES[i % DASHES.length] };
   }
 
+  listen(plot) {
+    plot.over.addEventListener("mousedown", () => {
+      this.pressed = true;
+      this.dragged = false;
+    });
+    plot.over.addEventListener("click", (event) => this.click(plot, event));
+  }
+
   zoom(plot) {
+    this.pressed = false;
     const since = plot.posToVal(plot.select.left, "x");
     const until = plot.posToVal(plot.select.left + plot.select.width, "x");
     plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
@@ -98,11 +108,8 @@ export class Chart {
   }
 
   click(plot, event) {
-    if (this.dragged) {
-      this.dragged = false;
-      return;
-    }
-    this.handlers.onMoment(plot.posToVal(event.offsetX, "x"));
+    this.pressed = false;
+    if (!this.dragged) this.handlers.onMoment(plot.posToVal(event.offsetX, "x"));
   }
 }
 

@@ -54,6 +54,7 @@ class Panel {
     try {
       const body = await get("series", { name: names, by, since: bounds[0].toFixed(3), until: bounds[1].toFixed(3), points }, abort.signal);
       if (abort.signal.aborted) return;
+      this.note.textContent = "";
       const data = use(body);
       if (data) {
         this.data = data;
@@ -61,7 +62,6 @@ class Panel {
       } else {
         this.data = null;
       }
-      this.note.textContent = "";
     } catch (error) {
       if (!abort.signal.aborted) this.note.textContent = error.message;
     } finally {

@@ -29,6 +29,14 @@ class _LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; a reader that goes away (`fairlead ... | head`) ends it well. Here, as click itself would exit with 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _close_stdout()
+            return 0
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -59,14 +67,11 @@ def run(argv: list[str]) -> int:
         return 2
     except (KeyboardInterrupt, click.Abort):
         return 130
-    except BrokenPipeError:
-        _close_stdout()
-        return 0
     return result if isinstance(result, int) else 0
 
 
 def _close_stdout() -> None:
-    """Let the interpreter end without another complaint about a reader that went away (`fairlead ... | head`)."""
+    """Let the interpreter end without another complaint about the reader."""
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

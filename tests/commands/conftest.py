@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from tests.commands.program import Running, Start
+from tests.support.receiver import Receiver
 
 
 @pytest.fixture
@@ -20,3 +21,11 @@ def start() -> Iterator[Start]:
     yield starting
     for running in started:
         running.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A server that takes what is posted."""
+    made = Receiver()
+    yield made
+    made.close()

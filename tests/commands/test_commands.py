@@ -6,9 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,7 @@ from fairlead.core.clock import SystemClock
 from fairlead.store.settings import StoreSettings
 from fairlead.store.sqlite import open_store
 from tests.commands.program import Start, fairlead
+from tests.support.receiver import Receiver
 from tests.support.samples import batch
 from tests.support.waiting import wait_until
 
@@ -49,48 +47,14 @@ def test_metrics_stream_prints_an_object_a_tick(start: Start) -> None:
     )
 
 
-class Receiver:
-    """An HTTP server that keeps what is posted, and answers as told."""
-
-    def __init__(self) -> None:
-        self.posted: list[tuple[str, bytes]] = []
-        self.statuses: list[int] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                status = receiver.statuses.pop(0) if receiver.statuses else 204
-                receiver.posted.append((self.headers.get("Authorization", ""), body))
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/sample"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """A server to push to."""
-    made = Receiver()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-
-
 def test_metrics_are_pushed_again_after_a_503_and_the_token_stays_out_of_sight(receiver: Receiver, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("s3cret\n")
     receiver.statuses = [503]
     done = fairlead("metrics", "--push", receiver.url, "--token-file", str(token), "--only", "load")
     assert done.returncode == 0, done.stderr
-    assert [authorization for authorization, _ in receiver.posted] == ["Bearer s3cret"] * 2
-    assert json.loads(receiver.posted[1][1])["metrics"][0]["name"] == "node_load1"
+    assert [posted.headers["Authorization"] for posted in receiver.posted] == ["Bearer s3cret"] * 2
+    assert json.loads(receiver.posted[1].body)["metrics"][0]["name"] == "node_load1"
     receiver.statuses = [403]
     refused = fairlead("metrics", "--push", receiver.url, "--token-file", str(token), "--only", "load")
     assert refused.returncode == 2

@@ -7,7 +7,6 @@ journal -----------+-> Delivery -> StoreWriter ---+-> ErrorRate -> Judge -> Verd
 
 import asyncio
 import gc
-import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -90,13 +89,13 @@ class HostMonitor:
             await self._server.start()
             stack.push_async_callback(self._server.close)
             signals = await stack.enter_async_context(runtime.Signals(self._reload))
-            parts = [self._runner.run(), self._pipeline.run(), self._judge_always(state), runtime.feed_watchdog()]
+            parts = [self._runner.run(), self._pipeline.run(), self._judge_always(state)]
             if self._journal is not None:
                 parts.append(self._journal.run())
-            tasks = [asyncio.create_task(part) for part in parts]
-            stack.push_async_callback(_end, tasks)
+            stack.push_async_callback(self._delivery.close)
+            running = await stack.enter_async_context(runtime.Parts(parts))
             self._announce()
-            return await _until_stopped(signals, tasks)
+            return await running.until_stopped(signals)
 
     def _open_state(self, stack: AsyncExitStack) -> StateDir | None:
         if self._in_memory:
@@ -114,6 +113,7 @@ class HostMonitor:
         settings = self._settings
         redactor, positions = Redactor(settings.redact), store.positions()
         agent_id = state.agent_id if state else statedir.mint_agent_id()
+        own = [str(state.path)] if state else []
         self._store = store
         self._delivery = Delivery(writer, self._clock, self._telemetry, self._readiness)
         self._runner = MetricsRunner(_intervals(settings.metrics), Roots(), self._clock, self._telemetry, writer.offer_ticks)
@@ -128,7 +128,7 @@ class HostMonitor:
             telemetry=self._telemetry,
             readiness=self._readiness,
             backfill_bytes=settings.backfill,
-            own=own_files(),
+            own=lambda: own_files(*own),
         )
         self._journal: JournalFollower | None = None
         if journal_wanted(settings.journal):
@@ -201,26 +201,3 @@ class HostMonitor:
 
 def _intervals(given: Intervals) -> dict[str, float]:
     return {name: float(given.get(name, interval)) for name, interval in DEFAULT_INTERVALS.items()}
-
-
-async def _until_stopped(signals: runtime.Signals, tasks: Sequence["asyncio.Task[None]"]) -> int:
-    """Wait for a signal; a part that fails ends the program with its error."""
-    stopped = asyncio.create_task(signals.stopped())
-    try:
-        waiting = {stopped, *tasks}
-        while True:
-            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                if task is not stopped and (error := task.exception()):
-                    raise error
-            if stopped in done:
-                return signals.exit_code
-    finally:
-        stopped.cancel()
-
-
-async def _end(tasks: Sequence["asyncio.Task[None]"]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    sys.stdout.flush()

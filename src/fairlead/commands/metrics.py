@@ -57,7 +57,7 @@ def command(
     roots = Roots()
     if not Path(roots.proc, "stat").exists():
         raise UsageError(f"{roots.proc} is not there; mount it: mount -t proc proc {roots.proc}")
-    pusher = Pusher(push_url, _token(token_file), ca_file or "", SystemClock()) if push_url else None
+    pusher = Pusher(push_url, token_file or "", ca_file or "", SystemClock()) if push_url else None
     if stream:
         return runtime.run(_stream(intervals, roots, pusher))
     if watch:
@@ -91,15 +91,6 @@ def _intervals(only: str, given: Intervals) -> dict[str, float]:
         if name not in DEFAULT_INTERVALS:
             raise UsageError(f"--only: {name} is not a collector; allowed are {', '.join(DEFAULT_INTERVALS)}")
     return {name: given.get(name, DEFAULT_INTERVALS[name]) for name in wanted}
-
-
-def _token(file: str | None) -> str:
-    if not file:
-        return ""
-    try:
-        return Path(file).read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--token-file: {file}: {getattr(error, 'strerror', None) or 'not text'}") from None
 
 
 async def _push_once(pusher: Pusher, ticks: Sequence[Tick]) -> int:

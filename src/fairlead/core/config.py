@@ -7,7 +7,7 @@ its node; the node is taken out and the rest converted again, until all errors o
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,15 +73,19 @@ def decode(data: bytes, file: str, kind: type[T]) -> tuple[T, Located]:
     """Decode YAML bytes into `kind`; `file` is the name to tell in errors."""
     plain, located, findings = _parse(data, file)
     value: T | None = None
+    removed: list[Path_] = []
     while len(findings) < _MAX_FINDINGS:
         try:
             value = msgspec.convert(plain, kind, strict=True, dec_hook=_decode_unit)
             break
         except msgspec.ValidationError as error:
-            finding, path = _locate(str(error), located, plain, kind)
+            if _follows(str(error), removed):
+                break
+            finding, path = _locate(str(error), located, kind)
             findings.append(finding)
             if not path or not _remove(plain, path):
                 break
+            removed.append(path)
     if findings or value is None:
         raise SettingsError(sorted(set(findings)))
     return value, located
@@ -173,10 +177,10 @@ def _scalar(node: yaml.ScalarNode) -> Any:  # noqa: ANN401 - null, boolean, numb
     return text
 
 
-def _locate(message: str, located: Located, plain: object, kind: object) -> tuple[Finding, Path_]:
+def _locate(message: str, located: Located, kind: object) -> tuple[Finding, Path_]:
     match = _AT.match(message)
     assert match is not None
-    problem, path = match["problem"], _resolve(match["path"] or "$", plain)
+    problem, path = match["problem"], _resolve(match["path"] or "$")
     allowed, at_key = "", False
     if unknown := _UNKNOWN.fullmatch(problem):
         path, at_key = (*path, unknown["field"]), True
@@ -191,7 +195,18 @@ def _locate(message: str, located: Located, plain: object, kind: object) -> tupl
     return located.finding(path, problem.replace("`", ""), allowed.replace("`", ""), at_key=at_key), path
 
 
-def _resolve(text: str, plain: object) -> Path_:
+def _follows(message: str, removed: Sequence[Path_]) -> bool:
+    """Tell whether an error is of our own making: something is missed, or adds up wrongly, that was taken out as wrong before."""
+    match = _AT.match(message)
+    assert match is not None
+    path = _resolve(match["path"] or "$")
+    if missing := _MISSING.fullmatch(match["problem"]):
+        return (*path, missing["field"]) in removed
+    own_check = "; allowed" in match["problem"]
+    return own_check and any(gone[: len(path)] == path for gone in removed)
+
+
+def _resolve(text: str) -> Path_:
     """Turn msgspec's `$.logs[0].paths` into a path; its `[...]` (some key of a map) stays at the map itself."""
     path: list[str | int] = []
     for name, index, some in _STEP.findall(text.removeprefix("$")):

@@ -7,9 +7,13 @@ FairleadError            one line on stderr, exit code 2
 +-- SinkError            a sink did not take a batch
     +-- SinkUnavailable  not now: keep it and try again
     +-- SinkRejected     never: to the dead-letter file with its reason
+        +-- SinkTooLarge at least not in one piece
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from fairlead.core.record import Batch
 
 
 class FairleadError(Exception):
@@ -72,4 +76,12 @@ class SinkUnavailable(SinkError):
 
 
 class SinkRejected(SinkError):
-    """The sink will never take this batch."""
+    """The sink will never take `batches`; called again with what it was given, it goes on behind them."""
+
+    def __init__(self, message: str, batches: Sequence[Batch] = ()) -> None:
+        super().__init__(message)
+        self.batches = batches
+
+
+class SinkTooLarge(SinkRejected):
+    """The sink does not take so much at once."""

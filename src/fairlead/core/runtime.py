@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 import uvloop
@@ -69,7 +69,37 @@ class Signals:
             sdnotify.notify("READY=1")
 
 
-async def feed_watchdog() -> None:
+class Parts:
+    """The parts of a long-running command, side by side, and systemd's watchdog with them; use as an async context manager."""
+
+    def __init__(self, parts: Iterable[Coroutine[Any, Any, None]]) -> None:
+        self._tasks = [asyncio.create_task(part) for part in (*parts, _feed_watchdog())]
+
+    async def __aenter__(self) -> "Parts":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def until_stopped(self, signals: Signals) -> int:
+        """Wait for a signal and return the exit code; a part that fails ends the program with its error."""
+        stopped = asyncio.create_task(signals.stopped())
+        try:
+            waiting: set[asyncio.Task[Any]] = {stopped, *self._tasks}
+            while True:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    if task is not stopped and (error := task.exception()):
+                        raise error
+                if stopped in done:
+                    return signals.exit_code
+        finally:
+            stopped.cancel()
+
+
+async def _feed_watchdog() -> None:
     """Tell systemd that the event loop turns, as often as it asks for; returns at once where it does not."""
     period_s = sdnotify.watchdog_period_s()
     while period_s:

@@ -9,6 +9,7 @@ a backlog costs at most half a core.
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import tzinfo
 
 import msgspec
@@ -47,7 +48,7 @@ class SourceStatus(msgspec.Struct, frozen=True):
 
 
 class Pipeline:
-    """Follows files until cancelled. `own` are our own files, by (device, inode)."""
+    """Follows files until cancelled. `own` tells which files are our own, by (device, inode)."""
 
     def __init__(
         self,
@@ -62,7 +63,7 @@ class Pipeline:
         telemetry: Telemetry,
         readiness: Readiness,
         backfill_bytes: int | None = None,
-        own: frozenset[tuple[int, int]] = frozenset(),
+        own: Callable[[], frozenset[tuple[int, int]]] = frozenset,
         zone: tzinfo | None = None,
     ) -> None:
         self._inputs, self._deliver, self._redactor = list(inputs), deliver, redactor
@@ -165,8 +166,9 @@ class Pipeline:
         """Open what is new; at the first scan also what is left of sources whose file was rotated while nobody looked."""
         open_files = {tail.identity for tail in self._tails.values() if isinstance(tail, FileTail)}
         problems: dict[str, str] = {}
+        own = self._own()
         for log_input in self._inputs:
-            for found in discover(log_input, self._own):
+            for found in discover(log_input, own):
                 problem = found.problem or self._open(found.path, log_input, open_files)
                 if problem:
                     problems[found.path] = problem
@@ -308,7 +310,8 @@ class Pipeline:
             self._known[position.source] = msgspec.structs.replace(position, kind=GONE)
 
     def _input_of(self, path: str) -> LogInput:
-        return next((one for one in self._inputs if any(found.path == path for found in discover(one, self._own))), self._inputs[0])
+        own = self._own()
+        return next((one for one in self._inputs if any(found.path == path for found in discover(one, own))), self._inputs[0])
 
     def _drop(self, tail: Tail) -> None:
         tail.close()
@@ -324,15 +327,15 @@ class Pipeline:
                 self._drop(tail)
 
 
-def own_files() -> frozenset[tuple[int, int]]:
-    """Return what standard output and error go to, by (device, inode): our own log is never followed."""
+def own_files(*paths: str) -> frozenset[tuple[int, int]]:
+    """Return what is never followed, by (device, inode): what standard output and error go to, these files, and all in these folders."""
+    inside = [entry.path for path in paths if os.path.isdir(path) for entry in os.scandir(path)]
+    places: tuple[int | str, ...] = (1, 2, *paths, *inside)
     found = set()
-    for descriptor in (1, 2):
-        try:
-            facts = os.fstat(descriptor)
-        except OSError:
-            continue
-        found.add((facts.st_dev, facts.st_ino))
+    for place in places:
+        with suppress(OSError):
+            facts = os.stat(place)
+            found.add((facts.st_dev, facts.st_ino))
     return frozenset(found)
 
 

@@ -20,34 +20,34 @@ class LogInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fields: dict[str, str] = {}
 
 
-class StdoutSink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StdoutSinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One NDJSON record a line on standard output."""
 
     format: Literal["json", "raw"] = "json"
 
 
-class FileSink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FileSinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """NDJSON appended to a file, reopened on SIGHUP."""
 
     path: str
     format: Literal["json", "raw"] = "json"
 
 
-class HttpSink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HttpSinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`POST /api/v1/ingest` at a collector, as contracts.md describes it."""
 
     url: str
     token_file: str = ""
     ca_file: str = ""
-    compression: Literal["zstd", "gzip", "none"] = "gzip"
+    compression: Literal["gzip", "none"] = "gzip"
 
 
 class SinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Exactly one of the sinks."""
 
-    stdout: StdoutSink | None = None
-    file: FileSink | None = None
-    http: HttpSink | None = None
+    stdout: StdoutSinkSettings | None = None
+    file: FileSinkSettings | None = None
+    http: HttpSinkSettings | None = None
 
     def __post_init__(self) -> None:
         chosen = [name for name in self.__struct_fields__ if getattr(self, name) is not None]

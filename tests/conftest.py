@@ -4,13 +4,17 @@ import asyncio
 import gc
 import inspect
 import os
+import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import uvloop
 from blockbuster import BlockBuster
+
+from tests.support.program import Running, Start
+from tests.support.receiver import Receiver
 
 
 def pytest_configure() -> None:
@@ -62,6 +66,28 @@ def _leak_check(request: pytest.FixtureRequest) -> Iterator[None]:
     threads = {thread for thread in set(threading.enumerate()) - before[1] if thread.is_alive()}
     assert not descriptors, f"descriptors left open: {[_target(fd) for fd in descriptors]}"
     assert not threads, f"threads left running: {threads}"
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start commands; those still running at the end are killed."""
+    started: list[Running] = []
+
+    def starting(*arguments: str, env: Mapping[str, str] | None = None) -> Running:
+        started.append(Running(*arguments, env=env))
+        return started[-1]
+
+    yield starting
+    for running in started:
+        running.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A server that takes what is posted."""
+    made = Receiver()
+    yield made
+    made.close()
 
 
 def _descriptors() -> set[int]:

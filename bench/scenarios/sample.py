@@ -1,21 +1,23 @@
-"""One sample of CPU, memory, disk and network: Fairlead's collectors, psutil's equivalent, and the four reads alone.
+"""One sample of CPU, memory, disk and network.
 
-`python -m bench.scenarios.sample` prints seconds a sample as JSON. The Go contender is bench/go/cmd/procfs.
+Contenders: the four reads alone, Fairlead's collectors, psutil's equivalent, a Go program with prometheus/procfs.
+`python -m bench.scenarios.sample NAME` is one contender: it prints the seconds a sample takes.
 """
 
 import json
 import os
+import statistics
+import sys
 import time
 from collections.abc import Callable
 
-import psutil
-
-from fairlead.metrics.collector import Roots
-from fairlead.metrics.registry import build_collectors
+from bench.harness import OUT, Contender, Goal, Section, build_go, in_turn, ratios, spread
 
 FILES = ("/proc/stat", "/proc/meminfo", "/proc/diskstats", "/proc/net/dev")
 NAMES = ("cpu", "memory", "disk", "network")
 BUFFER_BYTES = 65536
+SAMPLES = 5000
+ROUNDS = 15
 
 
 def reads_only() -> Callable[[], object]:
@@ -34,12 +36,17 @@ def reads_only() -> Callable[[], object]:
 
 def fairlead_sample() -> Callable[[], object]:
     """Return a call that samples the four collectors."""
+    from fairlead.metrics.collector import Roots
+    from fairlead.metrics.registry import build_collectors
+
     collectors = build_collectors(NAMES, Roots())
     return lambda: [collector.collect(0) for collector in collectors]
 
 
 def psutil_sample() -> Callable[[], object]:
     """Return a call that asks psutil for the same."""
+    import psutil
+
     return lambda: (
         psutil.cpu_times(percpu=True),
         psutil.virtual_memory(),
@@ -48,25 +55,44 @@ def psutil_sample() -> Callable[[], object]:
     )
 
 
-def seconds_a_call(call: Callable[[], object], calls: int) -> float:
-    """Return the mean duration of a call."""
-    begin = time.perf_counter()
-    for _ in range(calls):
-        call()
-    return (time.perf_counter() - begin) / calls
+PYTHON = {"reads": reads_only, "fairlead": fairlead_sample, "psutil": psutil_sample}
 
 
-CONTENDERS = {"reads": reads_only, "fairlead": fairlead_sample, "psutil": psutil_sample}
+def measure() -> Section:
+    """Run the contenders in turn."""
+    build_go()
+    contenders = [Contender(name, [sys.executable, "-m", __name__, name]) for name in PYTHON]
+    contenders.append(Contender("go-procfs", [f"{OUT}/procfs", "-samples", str(SAMPLES)]))
+    runs = in_turn(contenders, ROUNDS)
+    rows = [
+        (name, spread([run.seconds * 1e6 for run in done], "{:.1f}"), spread(ratios(runs, name, "fairlead"))) for name, done in runs.items()
+    ]
+    over_reads = statistics.median(ratios(runs, "fairlead", "reads"))
+    under_psutil = statistics.median(ratios(runs, "psutil", "fairlead"))
+    under_go = statistics.median(ratios(runs, "go-procfs", "fairlead"))
+    return Section(
+        "sample",
+        "one sample of CPU, memory, disk and network",
+        f"{ROUNDS} rounds; each process takes {SAMPLES} samples. `reads` only reads the four files to their end.",
+        ("contender", "microseconds a sample", "times fairlead's"),
+        rows,
+        (
+            Goal("at most 1.5 times the reads alone", over_reads, 1.5, True),
+            Goal("at least 3 times cheaper than psutil", under_psutil, 3.0, False),
+            Goal("at least 3 times cheaper than Go with procfs", under_go, 3.0, False),
+        ),
+    )
 
 
 def main() -> None:
-    """Print each contender's median of interleaved rounds."""
-    calls = {name: make() for name, make in CONTENDERS.items()}
-    rounds: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(15):
-        for name, call in calls.items():
-            rounds[name].append(seconds_a_call(call, 1000))
-    print(json.dumps({name: sorted(times)[len(times) // 2] for name, times in rounds.items()}))
+    """Be one contender; the answer is the number of CPUs, so that all must agree."""
+    call = PYTHON[sys.argv[1]]()
+    call()
+    begin = time.perf_counter()
+    for _ in range(SAMPLES):
+        call()
+    seconds = (time.perf_counter() - begin) / SAMPLES
+    print(json.dumps({"seconds": seconds, "answer": os.cpu_count()}))
 
 
 if __name__ == "__main__":

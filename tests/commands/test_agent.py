@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.program import PROGRAM, Running, Start, fairlead
+from tests.support.program import PROGRAM, Running, Start, fairlead
 from tests.support.receiver import Posted, Receiver
 from tests.support.waiting import wait_until
 

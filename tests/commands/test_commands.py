@@ -13,7 +13,7 @@ import pytest
 from fairlead.core.clock import SystemClock
 from fairlead.store.settings import StoreSettings
 from fairlead.store.sqlite import open_store
-from tests.commands.program import Start, fairlead
+from tests.support.program import Start, fairlead
 from tests.support.receiver import Receiver
 from tests.support.samples import batch
 from tests.support.waiting import wait_until

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.program import Running, Start, fairlead, logs
+from tests.support.program import Running, Start, fairlead, logs
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.real

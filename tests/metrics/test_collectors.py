@@ -142,8 +142,8 @@ def test_a_file_that_vanishes_while_open_is_sought_again(proc: Tree) -> None:
     proc.write("loadavg", "0.5 0.25 0.1 1/100 4\n")
     load = proc.collector("load")
     load.collect(0)
-    os.close(load._files[0]._descriptor)  # type: ignore[attr-defined]  # what a device that went leaves behind: a dead descriptor
-    load._files[0]._descriptor = os.open(proc.root, os.O_RDONLY)  # type: ignore[attr-defined]  # reading a directory fails, as ENODEV would
+    os.close(load._first._descriptor)  # type: ignore[attr-defined]  # what a device that went leaves behind: a dead descriptor
+    load._first._descriptor = os.open(proc.root, os.O_RDONLY)  # type: ignore[attr-defined]  # reading a directory fails, as ENODEV would
     proc.write("loadavg", "1.5 0.25 0.1 1/100 4\n")
     assert values(load.collect(1))["node_load1"] == 1.5
 

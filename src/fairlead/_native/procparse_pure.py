@@ -15,12 +15,14 @@ class Table:
     `columns` numbers are kept a line; further words are passed over, and missing ones are NaN, as are words that are not
     decimal numbers. Of `NAME=NUMBER` the number counts. The key is the word `key_word` of a line (-1: there is none), or
     with `colon_key` all before its last colon; words before the key are passed over. Empty lines do not count.
+    `single_read`: the kernel shows the file as one record, so a read that does not fill the buffer has reached its end.
     """
 
-    def __init__(self, columns: int, key_word: int = 0, skip_lines: int = 0, colon_key: bool = False) -> None:
+    def __init__(self, columns: int, key_word: int = 0, skip_lines: int = 0, colon_key: bool = False, single_read: bool = False) -> None:
         if columns < 1:
             raise ValueError("a table has at least one column")
         self._columns, self._key_word, self._skip_lines, self._colon_key = columns, key_word, skip_lines, colon_key
+        self._single_read = single_read
         self._data = b""
         self._cells: list[float] = []
         self._keys: list[bytes] = []
@@ -36,6 +38,8 @@ class Table:
         data = bytearray()
         while block := os.pread(descriptor, 16384, len(data)):
             data += block
+            if self._single_read and len(block) < 16384:
+                break
         return self.parse(bytes(data))
 
     def parse(self, data: bytes) -> int:

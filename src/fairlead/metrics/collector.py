@@ -57,7 +57,10 @@ class TableFile:
 
     def read(self) -> bool:
         """Read and parse; return whether the series changed."""
-        fingerprint = self._read()
+        try:
+            fingerprint: int | None = self._table.read(self._descriptor)
+        except OSError:
+            fingerprint = self._read_anew()
         if fingerprint is not None and self._hold is not None:
             self._table.hold(*self._hold)
         if fingerprint == self._fingerprint:
@@ -79,13 +82,9 @@ class TableFile:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _read(self) -> int | None:
-        """Return the fingerprint, None where there is no such file; one that was replaced (a device gone) is opened again once."""
-        if self._descriptor >= 0:
-            try:
-                return self._table.read(self._descriptor)
-            except OSError:
-                self.close()
+    def _read_anew(self) -> int | None:
+        """Open the file (for the first time, or as it was replaced) and return its fingerprint; None where there is no such file."""
+        self.close()
         try:
             self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -102,26 +101,26 @@ class TableCollector:
 
     aside = False
 
-    def __init__(self, name: str, *files: TableFile) -> None:
+    def __init__(self, name: str, first: TableFile, *others: TableFile) -> None:
         self.name = name
-        self._files = files
+        self._first, self._others = first, others
         self._layout = Layout(())
 
     def collect(self, time_ns: int) -> Tick:
         """Read every file; the layout is the same object until the series change."""
-        changed = False
-        for file in self._files:
+        changed = self._first.read()
+        for file in self._others:
             changed |= file.read()
         if changed:
-            self._layout = Layout(tuple(series for file in self._files for series in file.series))
-        values = self._files[0].values()
-        for file in self._files[1:]:
+            self._layout = Layout(tuple(series for file in (self._first, *self._others) for series in file.series))
+        values = self._first.values()
+        for file in self._others:
             values.extend(file.values())
         return Tick(self.name, time_ns, self._layout, values)
 
     def close(self) -> None:
         """Close every file."""
-        for file in self._files:
+        for file in (self._first, *self._others):
             file.close()
 
 

@@ -36,4 +36,4 @@ def build(roots: Roots) -> Collector:
                     yield Field(Series(SECONDS, (("cpu", cpu), ("mode", mode))), row * len(COLUMNS) + COLUMNS.index(mode), 1 / hertz)
 
     hold = (COLUMNS.index("idle"), _JUMP_BACK_S * hertz)
-    return TableCollector("cpu", TableFile(f"{roots.proc}/stat", Table(len(COLUMNS)), plan, hold))
+    return TableCollector("cpu", TableFile(f"{roots.proc}/stat", Table(len(COLUMNS), single_read=True), plan, hold))

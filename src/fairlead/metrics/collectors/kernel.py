@@ -18,7 +18,7 @@ _FAMILIES = {
 
 def build(roots: Roots) -> Collector:
     """Return the collector `kernel`."""
-    return TableCollector("kernel", TableFile(f"{roots.proc}/stat", Table(1), _plan))
+    return TableCollector("kernel", TableFile(f"{roots.proc}/stat", Table(1, single_read=True), _plan))
 
 
 def _plan(data: bytes) -> Iterator[Field]:

@@ -13,7 +13,7 @@ _BRACKETS = re.compile(r"\((.*)\)")
 
 def build(roots: Roots) -> Collector:
     """Return the collector `memory`."""
-    return TableCollector("memory", TableFile(f"{roots.proc}/meminfo", Table(1, colon_key=True), _plan))
+    return TableCollector("memory", TableFile(f"{roots.proc}/meminfo", Table(1, colon_key=True, single_read=True), _plan))
 
 
 def _plan(data: bytes) -> Iterator[Field]:

@@ -1,0 +1,58 @@
+"""bench/RESULTS.md: one section a scenario, replaced when that scenario is run again."""
+
+import datetime
+import os
+import platform
+import re
+import subprocess
+from pathlib import Path
+
+from bench.harness import Section
+
+FILE = Path("bench/RESULTS.md")
+_HEAD = """# Results
+
+Written by `build/dev bench [SCENARIO...]`. Figures are ratios against a peer in the same run: contenders are whole processes
+that take turns, pair by pair, given as median (least to greatest). A goal that is missed stays here as missed.
+"""
+
+
+def machine() -> str:
+    """Return what the figures were made on."""
+    info = Path("/proc/cpuinfo").read_text()
+    model = re.search(r"model name\s*: (.*)", info)
+    governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    told = governor.read_text().strip() if governor.exists() else "unknown"
+    load = os.getloadavg()[0]
+    noise = "; **noisy: the load was above half the CPUs at the start**" if load > (os.cpu_count() or 1) / 2 else ""
+    name = model[1] if model else platform.machine()
+    return f"{name}, {os.cpu_count()} CPUs, Linux {platform.release()}, governor {told}, load {load:.1f}{noise}"
+
+
+def write(section: Section, measured_on: str) -> None:
+    """Replace (or add) a scenario's section."""
+    text = FILE.read_text() if FILE.exists() else _HEAD
+    head, *sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    kept = {body.split("\n", 1)[0][3:].split(":")[0]: body.rstrip() for body in sections}
+    kept[section.name] = _render(section, measured_on)
+    FILE.write_text("\n\n".join([head.rstrip(), *(kept[name] for name in sorted(kept))]) + "\n")
+
+
+def _render(section: Section, measured_on: str) -> str:
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False).stdout.strip()
+    today = datetime.datetime.now(datetime.UTC).date()
+    lines = [
+        f"## {section.name}: {section.title}",
+        "",
+        f"`build/dev bench {section.name}`, {today}, commit {commit}; {measured_on}.",
+        section.notes,
+        "",
+        f"| {' | '.join(section.header)} |",
+        f"|{'---|' * len(section.header)}",
+        *(f"| {' | '.join(row)} |" for row in section.rows),
+        "",
+        "| goal | measured | met |",
+        "|---|---|---|",
+        *(f"| {goal.text} | {goal.figure:.2f} | {'yes' if goal.met else '**no**'} |" for goal in section.goals),
+    ]
+    return "\n".join(lines)

@@ -220,6 +220,9 @@ def test_a_click_on_a_moment_shows_its_lines(open_page: Open, host: Host) -> Non
 
 def test_search_filters_and_context_find_lines_and_markup_stays_text(open_page: Open) -> None:
     page = open_page()
+    box = page.locator("#query").bounding_box()
+    assert box
+    assert box["width"] > 250, "the search field is too narrow to type in"
     page.keyboard.press("/")
     page.keyboard.type("request 42")
     eventually(page, "document.querySelectorAll('#lines > .line').length === 1")

@@ -1,7 +1,7 @@
 // One chart on uPlot: the shared cursor, drag to zoom, click for the moment, stacked areas, colours and dashes of the theme.
 
 import uPlot from "/static/vendor/uPlot.esm.js";
-import { clock, day } from "./format.js";
+import { bytes, bytesPerSecond, clock, day } from "./format.js";
 
 const COLOURS = ["--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--c7"];
 const DASHES = [[], [7, 3], [2, 2], [9, 3, 2, 3], [4, 4], [12, 4], [1, 3]];
@@ -14,6 +14,10 @@ function times(_, ticks) {
   const span = ticks.length > 1 ? ticks[ticks.length - 1] - ticks[0] : 0;
   return ticks.map((tick) => (span > 2 * 86400 ? day(tick).slice(5) : span > 1200 ? clock(tick).slice(0, 5) : clock(tick)));
 }
+
+/** Steps of an axis of bytes: whole KiB, MiB and GiB rather than odd parts of them. */
+const POWERS_OF_TWO = Array.from({ length: 60 }, (_, power) => 2 ** power);
+const isBinary = (unit) => unit === bytes || unit === bytesPerSecond;
 
 export class Chart {
   // handlers: onZoom(since, until), onMoment(seconds)
@@ -71,7 +75,7 @@ export class Chart {
       scales: { x: { time: true, auto: false }, y: { auto: false } },
       axes: [
         { ...axis, values: times, space: 62, size: 30 },
-        { ...axis, size: 72, values: (_, ticks) => ticks.map((tick) => this.unit(tick)) },
+        { ...axis, size: 72, ...(isBinary(this.unit) && { incrs: POWERS_OF_TWO }), values: (_, ticks) => ticks.map((tick) => this.unit(tick)) },
       ],
       series: [{}, ...lines.map((line, i) => this.seriesOptions(line, i))],
       hooks: {

@@ -91,7 +91,8 @@ class JournalFollower:
         """Return the command line of journalctl."""
         where = [f"--directory={self._directory}"] if self._directory else []
         start = [f"--after-cursor={self._position.cursor}"] if self._position.cursor else [f"--lines={FIRST_ENTRIES}"]
-        return ["journalctl", "--output=json", "--follow", "--no-pager", "--all", *where, *start]
+        fields = ",".join(("MESSAGE", "_SOURCE_REALTIME_TIMESTAMP", *_FIELDS, *_NUMBERS))
+        return ["journalctl", "--output=json", f"--output-fields={fields}", "--follow", "--no-pager", "--all", *where, *start]
 
     async def _follow(self) -> None:
         child = await asyncio.create_subprocess_exec(
@@ -119,12 +120,12 @@ class JournalFollower:
 
     async def _read(self, stream: asyncio.StreamReader) -> None:
         """Read entries and deliver them in batches; nothing more is read while the sink waits, and journalctl waits with it."""
-        while line := await stream.readline():
+        while line := await _entry(stream):
             lines = [line]
             # Whatever came meanwhile goes along.
             while len(lines) < _BATCH_ENTRIES:
                 try:
-                    more = await asyncio.wait_for(stream.readline(), 0.02)
+                    more = await asyncio.wait_for(_entry(stream), 0.02)
                 except TimeoutError:
                     break
                 if not more:
@@ -162,6 +163,15 @@ class JournalFollower:
         if problem != self._problem:
             log.warning("journal", problem=problem)
         self._problem = problem
+
+
+async def _entry(stream: asyncio.StreamReader) -> bytes:
+    """Return the next line; one beyond the limit is passed over, and what is left of it is no JSON."""
+    while True:
+        try:
+            return await stream.readline()
+        except ValueError:
+            log.warning("journal entry too large, left out", limit_bytes=_STREAM_LIMIT_BYTES)
 
 
 def to_record(entry: dict[str, Any], offset: int, read_ns: int, redactor: Redactor) -> Record:

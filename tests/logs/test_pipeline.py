@@ -50,8 +50,9 @@ class Sunk:
 
 
 @pytest.fixture(autouse=True)
-def _short_linger(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline_module, "LINGER_S", 0.15)
+    monkeypatch.setattr(pipeline_module, "SETTLE_NS", 50_000_000)
 
 
 @asynccontextmanager

@@ -52,6 +52,8 @@ class Position(msgspec.Struct, frozen=True):
     skipped: int = 0
     """Bytes passed over by policy (`backfill`, `read_from: end`), told as skipped, not lost."""
     updated_ns: int = 0
+    met_ns: int = 0
+    """When the source was discovered."""
 
 
 class Batch(msgspec.Struct):

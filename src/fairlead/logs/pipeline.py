@@ -8,6 +8,7 @@ a backlog costs at most half a core.
 
 import asyncio
 import os
+import zlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import tzinfo
@@ -23,6 +24,7 @@ from fairlead.logs import identity
 from fairlead.logs.discover import discover, watched_directories
 from fairlead.logs.lines import LineBuilder
 from fairlead.logs.redact import Redactor
+from fairlead.logs.rotation import Rotations, describe_compressed
 from fairlead.logs.settings import LogInput
 from fairlead.logs.tail import BLOCK_BYTES, DONE, GONE, CompressedTail, FileTail, State, Tail, to_batch
 from fairlead.logs.timestamps import TimestampParser
@@ -33,6 +35,8 @@ RESCAN_S = 10.0
 ROUND_BYTES = 1 << 20
 LINGER_S = 5.0
 """How long a renamed file is still watched after its end: its writer may not have reopened its log yet."""
+SETTLE_NS = 1_000_000_000
+"""A rotated file that nobody has seen is looked at when it was not written for so long: until then it may be a copy in the making."""
 _QUICK_ROUND_S = 0.002
 
 Deliver = Callable[[Sequence[Batch]], Awaitable[None]]
@@ -72,6 +76,8 @@ class Pipeline:
         self._backfill_bytes = None if self._known else backfill_bytes
         self._tails: dict[str, Tail] = {}
         self._moved_s: dict[str, float] = {}
+        self._rotated: set[str] = set()
+        self._input_at: dict[str, LogInput] = {}
         self._busy: set[str] = set()
         self._problems: dict[str, str] = {}
         self._wake = asyncio.Event()
@@ -167,16 +173,22 @@ class Pipeline:
         open_files = {tail.identity for tail in self._tails.values() if isinstance(tail, FileTail)}
         problems: dict[str, str] = {}
         own = self._own()
+        self._input_at.clear()
         for log_input in self._inputs:
             for found in discover(log_input, own):
+                self._input_at.setdefault(found.path, log_input)
                 problem = found.problem or self._open(found.path, log_input, open_files)
                 if problem:
                     problems[found.path] = problem
                     if self._problems.get(found.path) != problem:
                         log.warning("file is not followed", path=found.path, problem=problem)
         self._problems = problems
-        lost = self._seek_orphans() if self._first_scan else []
+        rotations = Rotations()
+        lost = self._seek_orphans(rotations) if self._first_scan else []
         self._first_scan = False
+        rotated, self._rotated = self._rotated, set()
+        for path in rotated:
+            self._follow_unseen(path, rotations)
         return lost
 
     def _open(self, path: str, log_input: LogInput, open_files: set[tuple[int, int]]) -> str:
@@ -192,6 +204,8 @@ class Pipeline:
         open_files.add((facts.st_dev, facts.st_ino))
         known = next((p for p in self._known.values() if p.source not in self._tails and identity.is_same_file(descriptor, p)), None)
         if known is None:
+            if any(position.path == path for position in self._known.values()):
+                self._rotated.add(path)
             known = self._begin(descriptor, path, log_input)
         position = msgspec.structs.replace(known, path=path, kind="file")
         self._follow(FileTail(descriptor, position, self._builder(position, log_input)))
@@ -208,7 +222,11 @@ class Pipeline:
         if offset:
             self._skipped.add(offset)
             log.info("older part of a file skipped", path=path, skipped_bytes=offset)
-        return identity.describe(descriptor, identity.mint_source(), path, offset, offset, self._clock.wall_ns())
+        return self._describe_new(descriptor, path, offset)
+
+    def _describe_new(self, descriptor: int, path: str, offset: int = 0) -> Position:
+        now_ns = self._clock.wall_ns()
+        return identity.describe(descriptor, identity.mint_source(), path, offset, offset, now_ns, now_ns)
 
     def _builder(self, position: Position, log_input: LogInput) -> LineBuilder:
         parser = TimestampParser(self._zone)
@@ -219,13 +237,14 @@ class Pipeline:
         self._known[tail.position.source] = tail.position
         self._busy.add(tail.position.source)
 
-    def _seek_orphans(self) -> list[Batch]:
+    def _seek_orphans(self, rotations: Rotations) -> list[Batch]:
         """Follow the rotated files of known sources; return what states that a source is gone."""
         gone = []
+        self._rotated |= {position.path for position in self._known.values()}
         for position in list(self._known.values()):
             if position.source in self._tails or position.kind in (DONE, GONE):
                 continue
-            if not self._follow_successor(position, self._inputs[0] if self._inputs else LogInput(paths=["-"])):
+            if not self._follow_successor(position, self._input_of(position.path), rotations):
                 self._gaps.add()
                 log.warning(
                     "file vanished while nobody read it, what it held behind the offset is unknown",
@@ -237,18 +256,40 @@ class Pipeline:
                 gone.append(Batch(last.source, last.path, last.offset, last.offset, last.updated_ns, [], last, self._host, self._agent_id))
         return gone
 
-    def _follow_successor(self, position: Position, log_input: LogInput) -> bool:
+    def _follow_successor(self, position: Position, log_input: LogInput, rotations: Rotations) -> bool:
         """Follow the rotated file in which a source goes on, to its end; return whether there is one."""
-        successor = identity.find_successor(position)
+        successor = rotations.find_successor(position)
         if successor is None:
             return False
         builder = self._builder(position, log_input)
-        if successor.compressed:
-            self._follow(CompressedTail(successor.path, position, builder))
-        else:
-            self._follow(FileTail(os.open(successor.path, os.O_RDONLY | os.O_CLOEXEC), position, builder))
+        self._follow((CompressedTail if successor.compressed else FileTail)(successor.descriptor, position, builder))
         self._moved_s[position.source] = self._clock.monotonic() - LINGER_S
         return True
+
+    def _follow_unseen(self, path: str, rotations: Rotations) -> None:
+        """Follow what was begun and rotated away at a path between two looks."""
+        now_ns = self._clock.wall_ns()
+        known = [position for position in self._known.values() if position.path == path]
+        # What is followed has grown since it was met: its head says more now.
+        known = [tail.describe(now_ns) if (tail := self._tails.get(position.source)) else position for position in known]
+        found, unsettled = rotations.find_unseen(path, known, now_ns - SETTLE_NS)
+        if unsettled:
+            self._rotated.add(path)
+            self._rescan_due_s = min(self._rescan_due_s, self._clock.monotonic() + SETTLE_NS / 1e9)
+        for unseen in found:
+            try:
+                if unseen.compressed:
+                    position = describe_compressed(unseen.descriptor, identity.mint_source(), path, now_ns)
+                else:
+                    position = self._describe_new(unseen.descriptor, path)
+            except (OSError, EOFError, zlib.error) as error:
+                os.close(unseen.descriptor)
+                log.warning("rotated file cannot be read", path=unseen.path, error=error)
+                continue
+            log.info("file was rotated before it was seen, reading it", path=path, rotated_to=unseen.path)
+            builder = self._builder(position, self._input_of(path))
+            self._follow((CompressedTail if unseen.compressed else FileTail)(unseen.descriptor, position, builder))
+            self._moved_s[position.source] = self._clock.monotonic()
 
     def _read_round(self) -> list[tuple[Tail, Batch]]:
         """Read a block of each busy file in turn until a round's worth of bytes is together; runs in a thread."""
@@ -279,6 +320,7 @@ class Pipeline:
             return None
         if state is State.MOVED and source not in self._moved_s:
             self._moved_s[source] = self._clock.monotonic()
+            self._rotated.add(tail.position.path)
             self._rescan_due_s = 0.0
         elif state is State.SAME:
             self._moved_s.pop(source, None)
@@ -302,16 +344,23 @@ class Pipeline:
     def _truncated(self, tail: Tail) -> None:
         """Go on in the copy that copytruncate made, and begin the file anew as another source."""
         position = tail.position
+        assert isinstance(tail, FileTail)
+        anew = self._describe_new(descriptor := tail.begin_anew(), position.path)
+        moved_s = self._moved_s.get(position.source)
         self._drop(tail)
+        self._follow(FileTail(descriptor, anew, self._builder(anew, self._input_of(position.path))))
+        if moved_s is not None:
+            self._moved_s[anew.source] = moved_s
+        self._rotated.add(position.path)
         self._rescan_due_s = 0.0
-        if not self._follow_successor(position, self._input_of(position.path)):
+        if not self._follow_successor(position, self._input_of(position.path), Rotations()):
             self._gaps.add()
             log.warning("file was truncated, what was written since the last read is unknown", path=position.path, offset=position.offset)
             self._known[position.source] = msgspec.structs.replace(position, kind=GONE)
 
     def _input_of(self, path: str) -> LogInput:
-        own = self._own()
-        return next((one for one in self._inputs if any(found.path == path for found in discover(one, own))), self._inputs[0])
+        """Return the input that a path was found by; one that is not there now is taken as the first input's."""
+        return self._input_at.get(path) or next(iter(self._inputs), LogInput(paths=[path]))
 
     def _drop(self, tail: Tail) -> None:
         tail.close()

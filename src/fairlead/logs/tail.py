@@ -15,6 +15,7 @@ import msgspec
 from fairlead.core.record import Batch, Position, Record
 from fairlead.logs import identity
 from fairlead.logs.lines import LineBuilder
+from fairlead.logs.rotation import decompressed
 
 BLOCK_BYTES = 1 << 18
 DONE = "done"
@@ -93,10 +94,14 @@ class FileTail:
         block = os.pread(self._descriptor, BLOCK_BYTES, self.builder.scanned)
         return self.builder.add(block, now_ns)
 
+    def begin_anew(self) -> int:
+        """Return another descriptor of the file, which was truncated and has become another source."""
+        return os.dup(self._descriptor)
+
     def describe(self, now_ns: int) -> Position:
         """Return the position behind the last record, with what the file will be known by."""
         known = self.position
-        return identity.describe(self._descriptor, known.source, known.path, self.builder.offset, known.skipped, now_ns)
+        return identity.describe(self._descriptor, known.source, known.path, self.builder.offset, known.skipped, now_ns, known.met_ns)
 
     def close(self) -> None:
         """Close the file."""
@@ -106,9 +111,9 @@ class FileTail:
 class CompressedTail:
     """A rotated file that was compressed before its end was read; it does not grow."""
 
-    def __init__(self, path: str, position: Position, builder: LineBuilder) -> None:
-        self.position, self.builder = position, builder
-        self._blocks = identity.decompressed(path, position.offset)
+    def __init__(self, descriptor: int, position: Position, builder: LineBuilder) -> None:
+        self._descriptor, self.position, self.builder = descriptor, position, builder
+        self._blocks = decompressed(descriptor, position.offset)
         self._ended = False
 
     def look(self) -> State:
@@ -136,8 +141,9 @@ class CompressedTail:
         )
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._blocks = iter(())
+        os.close(self._descriptor)
 
 
 def to_batch(tail: Tail, records: Sequence[Record], position: Position, host: str, agent_id: str) -> Batch:

@@ -6,7 +6,7 @@ import inspect
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -73,8 +73,8 @@ def start() -> Iterator[Start]:
     """Start commands; those still running at the end are killed."""
     started: list[Running] = []
 
-    def starting(*arguments: str, env: Mapping[str, str] | None = None) -> Running:
-        started.append(Running(*arguments, env=env))
+    def starting(*arguments: str, env: Mapping[str, str] | None = None, before: Sequence[str] = ()) -> Running:
+        started.append(Running(*arguments, env=env, before=before))
         return started[-1]
 
     yield starting

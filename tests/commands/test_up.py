@@ -1,16 +1,19 @@
 """`fairlead up` as a process: what it watches, how it ends, what kill -9 leaves, what SIGHUP changes."""
 
 import json
+import os
+import re
 import signal
 import socket
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from tests.support.program import Running, Start, fairlead, logs
+from tests.support.program import PROGRAM, Running, Start, fairlead, logs
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.real
@@ -37,8 +40,7 @@ class Up:
             stream.writelines(f"{line}\n" for line in lines)
 
     def get(self, path: str) -> str:
-        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
-            return str(answer.read().decode())
+        return _get(self.url + path)
 
 
 @pytest.fixture
@@ -182,3 +184,74 @@ def test_an_unusable_state_directory_says_what_to_give(tmp_path: Path) -> None:
     done = fairlead("up", "--state-dir", str(tmp_path / "file"))
     assert done.returncode == 2
     assert "--state-dir" in done.stderr
+
+
+def test_an_unprivileged_user_in_adm_sees_what_it_may_and_is_told_the_rest(start: Start) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for file, mode, group in (("open.log", 0o640, 4), ("secret.log", 0o600, 0)):
+            (folder / file).write_text(f"line of {file}\n")
+            (folder / file).chmod(mode)
+            os.chown(folder / file, 0, group)
+        home = folder / "home"
+        home.mkdir()
+        os.chown(home, 54321, 54321)
+        running = start(
+            "up", "--listen", "127.0.0.1:0", "--logs", f"{folder}/*.log", env={"HOME": str(home), "XDG_STATE_HOME": ""},
+            before=["setpriv", "--reuid=54321", "--regid=54321", "--groups=4"],
+        )  # fmt: skip
+        running.expect(r"file is not followed.*secret\.log.*cannot be read by this user; run as root or in the group adm")
+        url = running.expect(r"fairlead watches \S+: (\S+)")[1]
+        wait_until(lambda: "line of open.log" in _get(f"{url}/api/v1/logs"), "the line that it may read")
+        assert "fairlead_log_unreadable 1" in _get(f"{url}/metrics")
+        assert "secret" not in _get(f"{url}/api/v1/logs")
+        assert (home / ".local/state/fairlead/store.db").stat().st_uid == 54321
+        assert running.end() == 0
+
+
+def test_a_line_of_half_a_gigabyte_is_cut_in_bounded_memory_and_the_next_is_intact(up: Up) -> None:
+    with up.log.open("wb") as stream:
+        for _ in range(512):
+            stream.write(b"x" * (1 << 20))
+        stream.write(b"\nthe next line\n")
+    running = up.start("--backfill", "1GiB")
+    wait_until(lambda: len(logs(up.state)) == 2, "both lines", 60)
+    long, following = logs(up.state)
+    assert (len(str(long["message"])), long["fairlead.flags"], long["fairlead.end"]) == (1 << 20, ["truncated"], (512 << 20) + 1)
+    assert (following["message"], following["log.offset"]) == ("the next line", (512 << 20) + 1)
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{running.process.pid}/status").read_text())
+    assert peak
+    assert int(peak[1]) < 150_000, "memory grows with the line"
+
+
+def test_its_own_log_and_state_are_not_followed(up: Up) -> None:
+    up.state.mkdir()
+    (up.state / "kept.log").write_text("not a log\n")
+    with (up.folder / "own.log").open("w") as own:
+        arguments = ["up", "--listen", "127.0.0.1:0", "--state-dir", str(up.state), "--logs", f"{up.folder}/**/*.log"]
+        process = subprocess.Popen([*PROGRAM, *arguments], stdout=own, stderr=own)
+    try:
+        wait_until(lambda: "started" in (up.folder / "own.log").read_text(), "the start")
+        up.append("a line")
+        wait_until(lambda: logs(up.state), "the line")
+        assert [record["message"] for record in logs(up.state)] == ["a line"]
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_a_read_only_state_directory_says_what_to_give(up: Up) -> None:
+    up.state.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(up.state)], check=True)
+    try:
+        done = fairlead("up", "--state-dir", str(up.state), "--listen", "127.0.0.1:0")
+    finally:
+        subprocess.run(["umount", str(up.state)], check=True)
+    assert done.returncode == 2
+    assert "Read-only file system; give a directory that can be written with --state-dir DIR" in done.stderr
+
+
+def _get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return str(answer.read().decode())

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -23,11 +23,11 @@ def fairlead(*arguments: str, env: Mapping[str, str] | None = None, timeout_s: f
 
 
 class Running:
-    """A command that runs until it is told to end; its output is collected as it comes."""
+    """A command that runs until it is told to end; its output is collected as it comes. `before` is what starts it."""
 
-    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None, before: Sequence[str] = ()) -> None:
         self.process = subprocess.Popen(
-            [*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
+            [*before, *PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
         )
         self.out: list[str] = []
         self.err: list[str] = []

@@ -1,5 +1,6 @@
 """The conformance suite of stores: what every implementation of store/interface.py does."""
 
+import random
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from fairlead.core.units import Duration, Size
 from fairlead.store.interface import LogQuery
 from fairlead.store.query import parse_query
 from fairlead.store.settings import StoreSettings
-from fairlead.store.sqlite import SqliteStore, open_memory, open_store, schema
+from fairlead.store.sqlite import SqliteStore, lines, open_memory, open_store, schema
 from tests.support.samples import NOON_NS, SECOND_NS, ManualClock, batch, layout, tick
 
 CPU = layout("cpu", ("node_cpu_seconds_total", MetricType.COUNTER, {"cpu": "0"}), ("node_load1", MetricType.GAUGE, {}))
@@ -101,6 +102,26 @@ def test_pages_go_back_to_the_first_line(store: SqliteStore) -> None:
         before = page[0]
     assert [len(page) for page in pages] == [10, 10, 5]
     assert [line for page in reversed(pages) for line in page] == [f"line {i}" for i in range(25)]
+
+
+@pytest.mark.parametrize("text", ["word", "word even", "rare", "-even word", "word level:error", "nothing"])
+@pytest.mark.parametrize("limit", [1, 7, 40])
+def test_pages_are_what_a_scan_finds_however_few_lines_are_searched_first(
+    store: SqliteStore, text: str, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "_WINDOWS", (3, 20))
+    chance = random.Random(7)
+    for i in range(60):
+        message = f"word {i} {'even' if i % 2 == 0 else 'odd'} {'rare' if i in (3, 50) else ''}"
+        level = "error" if i % 5 == 0 else None
+        # Several lines bear the same time, and what is stored later may be older.
+        store.write([batch(f"s{i % 3}", i * 1000, [message], time_ns=NOON_NS + chance.randint(0, 20) * SECOND_NS, level=level)], [], "host")
+    query, pages, before = parse_query(text), [], None
+    while page := store.search(query, limit, before):
+        pages.append([found.id for found in page])
+        before = page[0]
+    assert [one for page in reversed(pages) for one in page] == [found.id for found in store.scan(query)]
+    assert all(len(page) == limit for page in pages[:-1])
 
 
 def test_context_is_of_the_same_source_in_its_order(store: SqliteStore) -> None:

@@ -2,12 +2,13 @@
 
 One loop: look for files when names changed (or every RESCAN_S), read a round of blocks from the files that have something,
 deliver them, and only then move the positions and read on. So a sink that waits stops the reading: the log files are the
-queue. Reading and parsing run in a thread; between the rounds of a backlog the loop rests as long as the round took, so that
-a backlog costs at most half a core.
+queue. Reading and parsing run in a thread; between the rounds of a backlog the loop rests so long that all of the program,
+the store's writing included, costs CPU_SHARE of a core.
 """
 
 import asyncio
 import os
+import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -37,6 +38,7 @@ LINGER_S = 5.0
 """How long a renamed file is still watched after its end: its writer may not have reopened its log yet."""
 SETTLE_NS = 1_000_000_000
 """A rotated file that nobody has seen is looked at when it was not written for so long: until then it may be a copy in the making."""
+CPU_SHARE = 0.5
 _QUICK_ROUND_S = 0.002
 
 Deliver = Callable[[Sequence[Batch]], Awaitable[None]]
@@ -103,16 +105,16 @@ class Pipeline:
             while True:
                 if self._clock.monotonic() >= self._rescan_due_s:
                     await self._rescan()
-                begin_s = self._clock.monotonic()
+                begin_s, begin_cpu_s = self._clock.monotonic(), time.process_time()
                 batches = await asyncio.to_thread(self._read_round) if self._busy else []
-                took_s = self._clock.monotonic() - begin_s
                 if batches:
                     await self._deliver([batch for _, batch in batches])
                     self._acknowledge(batches)
+                took_s, cpu_s = self._clock.monotonic() - begin_s, time.process_time() - begin_cpu_s
                 if not self._busy:
                     await self._sleep()
-                elif took_s > _QUICK_ROUND_S:
-                    await self._clock.sleep(took_s)
+                elif cpu_s > _QUICK_ROUND_S:
+                    await self._clock.sleep(max(0.0, cpu_s / CPU_SHARE - took_s))
         finally:
             self._watcher.close()
             for tail in self._tails.values():

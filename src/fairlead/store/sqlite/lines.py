@@ -24,6 +24,10 @@ _INSERT = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, offset) DO NOTHING"
 )
 _INDEX = "INSERT INTO line_text (rowid, message) SELECT id, message FROM line WHERE id > ?"
+_NTH_NEWEST = "SELECT time_ns FROM line WHERE time_ns <= ? ORDER BY time_ns DESC LIMIT 1 OFFSET ?"
+_WINDOWS = (4_000, 64_000)
+"""Lines searched first, and next."""
+_NEVER_NS = 2**63 - 1
 ORPHANS = "SELECT id FROM line WHERE origin NOT IN (SELECT id FROM origin) OR source NOT IN (SELECT id FROM source) LIMIT 20"
 
 
@@ -66,7 +70,25 @@ class LineWriter:
 
 
 def search(connection: sqlite3.Connection, query: LogQuery, limit: int, before: StoredRecord | None) -> list[StoredRecord]:
-    """Return the newest matches before a record (or at all), oldest of them first."""
+    """Return the newest matches before a record (or at all), oldest of them first.
+
+    Words may match millions of lines: the newest lines are searched first, and older ones only while too few were found.
+    """
+    if query.phrases:
+        upper_ns = _NEVER_NS if query.until_ns is None else query.until_ns
+        if before is not None:
+            upper_ns = min(upper_ns, before.record.timestamp_ns)
+        for lines in _WINDOWS:
+            row = connection.execute(_NTH_NEWEST, (upper_ns, lines)).fetchone()
+            if row is None or (query.since_ns is not None and row[0] < query.since_ns):
+                break
+            found = _search(connection, msgspec.structs.replace(query, since_ns=row[0] + 1), limit, before)
+            if len(found) == limit:
+                return found
+    return _search(connection, query, limit, before)
+
+
+def _search(connection: sqlite3.Connection, query: LogQuery, limit: int, before: StoredRecord | None) -> list[StoredRecord]:
     where, parameters = _where(connection, query)
     if before is not None:
         where += " AND (line.time_ns, line.source, line.offset) < (?, (SELECT source FROM line WHERE id = ?), ?)"
@@ -119,8 +141,8 @@ def _where(connection: sqlite3.Connection, query: LogQuery) -> tuple[str, list[A
     """Return a condition made of constants, and its parameters; text of the query is only ever a parameter."""
     conditions, parameters = ["1"], list[Any]()
     if query.phrases:
-        conditions.append("line.id IN (SELECT rowid FROM line_text WHERE line_text MATCH ?)")
-        parameters.append(" AND ".join(map(_phrase, query.phrases)))
+        conditions.append("line.id IN (SELECT rowid FROM line_text WHERE line_text MATCH ? AND rowid BETWEEN ? AND ?)")
+        parameters += [" AND ".join(map(_phrase, query.phrases)), *_ids_between(connection, query)]
     if query.excluded:
         conditions.append("line.id NOT IN (SELECT rowid FROM line_text WHERE line_text MATCH ?)")
         parameters.append(" OR ".join(map(_phrase, query.excluded)))
@@ -142,6 +164,16 @@ def _where(connection: sqlite3.Connection, query: LogQuery) -> tuple[str, list[A
         conditions.append("line.time_ns < ?")
         parameters.append(query.until_ns)
     return " AND ".join(conditions), parameters
+
+
+def _ids_between(connection: sqlite3.Connection, query: LogQuery) -> tuple[int, int]:
+    """Return the least and greatest id of a query's range of time: what is stored grows with time, so the index is cut to size."""
+    if query.since_ns is None and query.until_ns is None:
+        return 0, _NEVER_NS
+    since_ns = -_NEVER_NS if query.since_ns is None else query.since_ns
+    until_ns = _NEVER_NS if query.until_ns is None else query.until_ns
+    row = connection.execute("SELECT min(id), max(id) FROM line WHERE time_ns >= ? AND time_ns < ?", (since_ns, until_ns)).fetchone()
+    return (0, 0) if row[0] is None else (row[0], row[1])
 
 
 def _phrase(words: tuple[str, ...]) -> str:

@@ -94,7 +94,7 @@ class HostMonitor:
                 parts.append(self._journal.run())
             stack.push_async_callback(self._delivery.close)
             running = await stack.enter_async_context(runtime.Parts(parts))
-            self._announce()
+            self._announce(state)
             return await running.until_stopped(signals)
 
     def _open_state(self, stack: AsyncExitStack) -> StateDir | None:
@@ -146,9 +146,9 @@ class HostMonitor:
         )
         self._server = WebServer(settings, sources, self._clock, self._telemetry, self._readiness)
 
-    def _announce(self) -> None:
+    def _announce(self, state: StateDir | None) -> None:
         print(f"fairlead watches {self._host}: {self._server.url}", flush=True)  # noqa: T201 - what the user waits for
-        log.info("started", url=self._server.url, state_dir=self._settings.state_dir or "default")
+        log.info("started", url=self._server.url, state_dir=state.path if state else "in memory")
         sdnotify.notify("READY=1", f"STATUS=page at {self._server.url}")
         gc.collect()
         gc.freeze()

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import tzinfo
+from typing import TypeVar
 
 import msgspec
 
@@ -42,6 +43,7 @@ CPU_SHARE = 0.5
 _QUICK_ROUND_S = 0.002
 
 Deliver = Callable[[Sequence[Batch]], Awaitable[None]]
+T = TypeVar("T")
 
 
 class SourceStatus(msgspec.Struct, frozen=True):
@@ -106,7 +108,7 @@ class Pipeline:
                 if self._clock.monotonic() >= self._rescan_due_s:
                     await self._rescan()
                 begin_s, begin_cpu_s = self._clock.monotonic(), time.process_time()
-                batches = await asyncio.to_thread(self._read_round) if self._busy else []
+                batches = await _in_thread(self._read_round) if self._busy else []
                 if batches:
                     await self._deliver([batch for _, batch in batches])
                     self._acknowledge(batches)
@@ -165,7 +167,7 @@ class Pipeline:
         folders = await asyncio.to_thread(watched_directories, self._inputs)
         assert self._watcher is not None
         self._watcher.watch(folders)
-        lost = await asyncio.to_thread(self._scan)
+        lost = await _in_thread(self._scan)
         if lost:
             await self._deliver(lost)
         self._busy.update(self._tails)
@@ -376,6 +378,16 @@ class Pipeline:
             tail.position = self._known[batch.source] = batch.position
             if batch.position.kind == DONE:
                 self._drop(tail)
+
+
+async def _in_thread(call: Callable[[], list[T]]) -> list[T]:
+    """Run a call in a thread. Cancelled, its end is waited for: it is at work on the files that are closed next."""
+    running = asyncio.ensure_future(asyncio.to_thread(call))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.gather(running, return_exceptions=True)
+        raise
 
 
 def own_files(*paths: str) -> frozenset[tuple[int, int]]:

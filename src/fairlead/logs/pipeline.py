@@ -40,6 +40,7 @@ LINGER_S = 5.0
 SETTLE_NS = 1_000_000_000
 """A rotated file that nobody has seen is looked at when it was not written for so long: until then it may be a copy in the making."""
 CPU_SHARE = 0.5
+_ORPHAN_LOOKS = 2
 _QUICK_ROUND_S = 0.002
 
 Deliver = Callable[[Sequence[Batch]], Awaitable[None]]
@@ -87,6 +88,7 @@ class Pipeline:
         self._wake = asyncio.Event()
         self._rescan_due_s = 0.0
         self._first_scan = True
+        self._orphan_looks = _ORPHAN_LOOKS
         self._watcher: Watcher | None = None
         self._count(telemetry)
         readiness.add("logs", lambda: self._watcher.problem if self._watcher else "")
@@ -188,7 +190,7 @@ class Pipeline:
                         log.warning("file is not followed", path=found.path, problem=problem)
         self._problems = problems
         rotations = Rotations()
-        lost = self._seek_orphans(rotations) if self._first_scan else []
+        lost = self._seek_orphans(rotations) if self._orphan_looks else []
         self._first_scan = False
         rotated, self._rotated = self._rotated, set()
         for path in rotated:
@@ -242,13 +244,22 @@ class Pipeline:
         self._busy.add(tail.position.source)
 
     def _seek_orphans(self, rotations: Rotations) -> list[Batch]:
-        """Follow the rotated files of known sources; return what states that a source is gone."""
-        gone = []
-        self._rotated |= {position.path for position in self._known.values()}
+        """Follow the rotated files of known sources; return what states that a source is gone.
+
+        It is gone when it was sought twice: at the first look a rotation may just be renaming the files.
+        """
+        gone: list[Batch] = []
+        if self._orphan_looks == _ORPHAN_LOOKS:
+            self._rotated |= {position.path for position in self._known.values()}
+        self._orphan_looks -= 1
         for position in list(self._known.values()):
             if position.source in self._tails or position.kind in (DONE, GONE):
                 continue
-            if not self._follow_successor(position, self._input_of(position.path), rotations):
+            if self._follow_successor(position, self._input_of(position.path), rotations):
+                continue
+            if self._orphan_looks:
+                self._rescan_due_s = min(self._rescan_due_s, self._clock.monotonic() + SETTLE_NS / 1e9)
+            else:
                 self._gaps.add()
                 log.warning(
                     "file vanished while nobody read it, what it held behind the offset is unknown",

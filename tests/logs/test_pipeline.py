@@ -218,6 +218,29 @@ async def test_reload_follows_other_files(tmp_path: Path) -> None:
         await until(lambda: sunk.lines() == ["a"], "the first file")
         await pipeline.reload([LogInput(paths=[f"{tmp_path}/*.txt"])], Redactor(["b"]))
         await until(lambda: sunk.lines() == ["a", "[REDACTED]"], "the other file")
+        append(tmp_path / "a.log", "not followed any more")
+        append(tmp_path / "b.txt", "c")
+        await until(lambda: sunk.lines() == ["a", "[REDACTED]", "c"], "what is followed now")
+        assert [Path(status.path).name for status in pipeline.sources()] == ["b.txt"]
+
+
+async def test_a_damaged_compressed_rest_is_told_and_the_others_go_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sunk, file = Sunk(), tmp_path / "a.log"
+    append(file, *(f"line {i} {os.urandom(40).hex()}" for i in range(20000)))
+    head = file.read_bytes()[:100_000]
+    file.write_bytes(head[: head.rindex(b"\n") + 1])
+    async with following(sunk, str(file)):
+        await until(lambda: sunk.lines(), "the first lines")
+        await until(lambda: sum(len(line) + 1 for line in sunk.lines()) > 99_000, "all of them")
+    append(file, *(f"more {i} {os.urandom(40).hex()}" for i in range(20000)))
+    whole = gzip.compress(file.read_bytes())
+    (tmp_path / "a.log.1.gz").write_bytes(whole[: len(whole) // 2])
+    file.unlink()
+    append(file, "new file")
+    async with following(sunk, str(file)):
+        await until(lambda: "new file" in sunk.lines(), "the new file")
+        await until(lambda: "file cannot be read any more" in caplog.messages, "the damage to be told")
+    sunk.check_tiles()
 
 
 async def test_a_directory_that_comes_later_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

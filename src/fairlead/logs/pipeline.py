@@ -88,6 +88,7 @@ class Pipeline:
         self._wake = asyncio.Event()
         self._rescan_due_s = 0.0
         self._first_scan = True
+        self._reloaded = False
         self._orphan_looks = _ORPHAN_LOOKS
         self._watcher: Watcher | None = None
         self._count(telemetry)
@@ -131,6 +132,7 @@ class Pipeline:
         for tail in self._tails.values():
             tail.builder.redactor = redactor
         self._problems.clear()
+        self._reloaded = True
         self._rescan_due_s = 0.0
         self._wake.set()
 
@@ -189,6 +191,11 @@ class Pipeline:
                     if self._problems.get(found.path) != problem:
                         log.warning("file is not followed", path=found.path, problem=problem)
         self._problems = problems
+        if self._reloaded:
+            self._reloaded = False
+            for tail in [tail for source, tail in self._tails.items() if source not in self._moved_s]:
+                if tail.position.path not in self._input_at:
+                    self._drop(tail)
         rotations = Rotations()
         lost = self._seek_orphans(rotations) if self._orphan_looks else []
         self._first_scan = False
@@ -318,8 +325,10 @@ class Pipeline:
                 continue
             try:
                 batch = self._read(tail, budget)
-            except OSError as error:
-                log.warning("file cannot be read any more", path=tail.position.path, error=error)
+            except (OSError, EOFError, zlib.error) as error:
+                self._gaps.add()
+                log.warning("file cannot be read any more", path=tail.position.path, offset=tail.position.offset, error=error)
+                self._known[source] = msgspec.structs.replace(tail.position, kind=GONE)
                 self._drop(tail)
                 continue
             if batch:

@@ -16,6 +16,7 @@ from fairlead.core.clock import SystemClock
 from fairlead.core.readiness import Readiness
 from fairlead.core.record import Batch, Position
 from fairlead.core.telemetry import Telemetry
+from fairlead.logs import follow
 from fairlead.logs import pipeline as pipeline_module
 from fairlead.logs.pipeline import Pipeline
 from fairlead.logs.redact import Redactor
@@ -51,8 +52,8 @@ class Sunk:
 
 @pytest.fixture(autouse=True)
 def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline_module, "LINGER_S", 0.15)
-    monkeypatch.setattr(pipeline_module, "SETTLE_NS", 50_000_000)
+    monkeypatch.setattr(follow, "LINGER_S", 0.15)
+    monkeypatch.setattr(follow, "SETTLE_NS", 50_000_000)
 
 
 @asynccontextmanager

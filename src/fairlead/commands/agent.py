@@ -27,8 +27,7 @@ from fairlead.core.telemetry import Telemetry
 from fairlead.logs.checkpoint import CheckpointFile
 from fairlead.logs.deadletter import DeadLetterFile
 from fairlead.logs.delivery import Delivery
-from fairlead.logs.journal import JournalFollower, journal_wanted
-from fairlead.logs.pipeline import Pipeline, own_files
+from fairlead.logs.readers import LogReaders
 from fairlead.logs.redact import Redactor
 from fairlead.logs.sinks import make_sink
 from fairlead.metrics.collector import Roots
@@ -82,9 +81,7 @@ class Agent:
             await self._serve(stack)
             signals = await stack.enter_async_context(runtime.Signals(self._reload))
             stack.push_async_callback(self._delivery.close)
-            parts = [self._pipeline.run(), self._runner.run(), self._delivery.run(self._host), checkpoint.run()]
-            if self._journal is not None:
-                parts.append(self._journal.run())
+            parts = [*self._readers.parts(), self._runner.run(), self._delivery.run(self._host), checkpoint.run()]
             running = await stack.enter_async_context(runtime.Parts(parts))
             log.info("started", sink=sink.name, state_dir=state.path)
             sdnotify.notify("READY=1", f"STATUS=shipping to {sink.name}")
@@ -93,29 +90,24 @@ class Agent:
             return await running.until_stopped(signals)
 
     def _compose(self, sink: Sink, checkpoint: CheckpointFile, state: StateDir) -> None:
-        settings, redactor, positions = self._settings, Redactor(self._settings.redact), checkpoint.positions()
+        settings, positions = self._settings, checkpoint.positions()
         dead_letters = DeadLetterFile(state.path / "dead-letters.ndjson")
         own = [str(state.path)] + ([settings.sink.file.path] if settings.sink.file else [])
         self._delivery = Delivery(sink, self._clock, self._telemetry, self._readiness, checkpoint=checkpoint, dead_letters=dead_letters)
         self._runner = MetricsRunner(dict(settings.metrics), Roots(), self._clock, self._telemetry, self._delivery.offer_ticks)
-        self._pipeline = Pipeline(
+        self._readers = LogReaders(
             settings.logs,
+            settings.journal,
+            settings.redact,
             self._delivery.send,
             positions,
-            redactor=redactor,
             host=self._host,
             agent_id=state.agent_id,
             clock=self._clock,
             telemetry=self._telemetry,
             readiness=self._readiness,
-            own=lambda: own_files(*own),
+            own=own,
         )
-        self._journal: JournalFollower | None = None
-        if journal_wanted(settings.journal):
-            known = next((position for position in positions if position.kind == "journal"), None)
-            self._journal = JournalFollower(
-                self._delivery.send, known, redactor, self._host, state.agent_id, self._clock, self._telemetry, self._readiness
-            )
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         """Serve /metrics, /livez and /readyz where `listen` asks for it; else the web server is not even loaded."""
@@ -147,7 +139,5 @@ class Agent:
         self._settings = settings
         logsetup.set_up(settings.log_level, settings.log_format)
         await self._runner.reload(dict(settings.metrics))
-        await self._pipeline.reload(settings.logs, redactor)
-        if self._journal is not None:
-            self._journal.redactor = redactor
+        await self._readers.reload(settings.logs, redactor)
         log.info("configuration reloaded")

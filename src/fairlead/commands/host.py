@@ -25,8 +25,7 @@ from fairlead.core.telemetry import Telemetry
 from fairlead.health.judge import Judge
 from fairlead.health.observe import Observer
 from fairlead.logs.delivery import Delivery
-from fairlead.logs.journal import JournalFollower, journal_wanted
-from fairlead.logs.pipeline import Pipeline, own_files
+from fairlead.logs.readers import LogReaders
 from fairlead.logs.redact import Redactor
 from fairlead.metrics.collector import Roots
 from fairlead.metrics.runner import MetricsRunner
@@ -89,9 +88,7 @@ class HostMonitor:
             await self._server.start()
             stack.push_async_callback(self._server.close)
             signals = await stack.enter_async_context(runtime.Signals(self._reload))
-            parts = [self._runner.run(), self._pipeline.run(), self._judge_always(state)]
-            if self._journal is not None:
-                parts.append(self._journal.run())
+            parts = [self._runner.run(), *self._readers.parts(), self._judge_always(state)]
             stack.push_async_callback(self._delivery.close)
             running = await stack.enter_async_context(runtime.Parts(parts))
             self._announce(state)
@@ -111,31 +108,26 @@ class HostMonitor:
 
     def _compose(self, store: SqliteStore, writer: StoreWriter, state: StateDir | None) -> None:
         settings = self._settings
-        redactor, positions = Redactor(settings.redact), store.positions()
+        positions = store.positions()
         agent_id = state.agent_id if state else statedir.mint_agent_id()
         own = [str(state.path)] if state else []
         self._store = store
         self._delivery = Delivery(writer, self._clock, self._telemetry, self._readiness)
         self._runner = MetricsRunner(_intervals(settings.metrics), Roots(), self._clock, self._telemetry, writer.offer_ticks)
-        self._pipeline = Pipeline(
+        self._readers = LogReaders(
             settings.logs,
+            settings.journal,
+            settings.redact,
             self._delivery.send,
             positions,
-            redactor=redactor,
             host=self._host,
             agent_id=agent_id,
             clock=self._clock,
             telemetry=self._telemetry,
             readiness=self._readiness,
+            own=own,
             backfill_bytes=settings.backfill,
-            own=lambda: own_files(*own),
         )
-        self._journal: JournalFollower | None = None
-        if journal_wanted(settings.journal):
-            known = next((position for position in positions if position.kind == "journal"), None)
-            self._journal = JournalFollower(
-                self._delivery.send, known, redactor, self._host, agent_id, self._clock, self._telemetry, self._readiness
-            )
         sources = WebSources(
             host=self._host,
             latest=self._runner.latest,
@@ -192,9 +184,7 @@ class HostMonitor:
         logsetup.set_up(settings.log_level, settings.log_format)
         self._store.reload(settings.store)
         await self._runner.reload(_intervals(settings.metrics))
-        await self._pipeline.reload(settings.logs, redactor)
-        if self._journal is not None:
-            self._journal.redactor = redactor
+        await self._readers.reload(settings.logs, redactor)
         await self._delivery.reopen()
         log.info("configuration reloaded")
 

@@ -208,6 +208,25 @@ async def test_a_client_that_says_nothing_is_closed(tmp_path: Path, monkeypatch:
         assert b"200 OK" in await raw(served.url, b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 
 
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00", b"400"),
+        (b"GET / HTTP/9.9\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"400"),
+        (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 70_000 + b"\r\n\r\n", b"400"),
+        (b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\nConnection: close\r\n\r\nx", b"413"),
+    ],
+)
+async def test_what_is_no_request_is_refused_and_leaves_no_trace_in_the_log(
+    tmp_path: Path, sent: bytes, status: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(tmp_path) as served:
+        assert status in (await raw(served.url, sent)).split(b"\r\n")[0]
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 async def test_the_openapi_document_is_valid_and_names_every_route(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         document = json.loads((await get(f"{served.url}/api/v1/openapi.json"))[1])

@@ -6,6 +6,7 @@ parameters. Connections are bounded in number, and one that does not send its fi
 
 import asyncio
 import errno
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -36,10 +37,18 @@ FIRST_REQUEST_S = 15.0
 BODY_DEADLINE_S = 10.0
 MAX_BODY_BYTES = 64 << 10
 _KEEPALIVE_S = 30.0
+_LINGER_S = 1.0
 _SHUTDOWN_S = 2.0
 _CERTIFICATE_CHECK_S = 10.0
 
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+def _quiet() -> logging.Logger:
+    """Return a logger that says nothing: what is no HTTP is answered with 400, and a stranger cannot fill our log with tracebacks."""
+    logger = logging.getLogger("fairlead.web.protocol")
+    logger.disabled = True
+    return logger
 
 
 class _BoundedServer(web.Server):
@@ -85,7 +94,9 @@ class WebServer:
     async def start(self) -> None:
         """Bind and serve; UsageError where the address cannot be had."""
         host, port = split_listen(self._settings.listen)
-        self._server = _BoundedServer(self._answer, access_log=None, keepalive_timeout=_KEEPALIVE_S)
+        self._server = _BoundedServer(
+            self._answer, access_log=None, keepalive_timeout=_KEEPALIVE_S, lingering_time=_LINGER_S, logger=_quiet()
+        )
         self._server.spoken = set()
         self._runner = web.ServerRunner(self._server, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()

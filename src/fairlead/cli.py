@@ -14,6 +14,7 @@ COMMANDS = {
     "logs": "Search the stored log lines.",
     "store": "Look after the store: export, verify.",
     "validate": "Check a configuration file and what it needs of this host.",
+    "completion": "Print the completion script for bash, zsh or fish.",
     "version": "Tell the version, what it was built from and what is loaded.",
 }
 

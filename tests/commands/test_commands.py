@@ -161,3 +161,36 @@ def test_validate_tells_every_finding_with_its_place(tmp_path: Path) -> None:
 def test_version_names_every_kernel() -> None:
     assert json.loads(fairlead("version", "--json").stdout)["native"] == ["linescan", "oscalls", "procparse"]
     assert re.fullmatch(r"fairlead \d+\.\d+\.\d+\n", fairlead("--version").stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [(["fairlead", "me"], ["metrics"]), (["fairlead", "up", "--st"], ["--state-dir"]), (["fairlead", "nonsense", "x"], [])],
+)
+def test_bash_completes_commands_and_options(words: list[str], expected: list[str]) -> None:
+    script = fairlead("completion", "bash").stdout
+    asked = (
+        f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; _fairlead_completion {sys.executable.rpartition('/')[0]}/fairlead"
+    )
+    done = subprocess.run(
+        ["bash", "-c", f'{script}\n{asked}; printf "%s\n" "${{COMPREPLY[@]}}"'], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == expected, done.stderr
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_get_a_script_and_answers(shell: str) -> None:
+    assert "_FAIRLEAD_COMPLETE" in fairlead("completion", shell).stdout
+    done = subprocess.run(
+        [f"{sys.executable.rpartition('/')[0]}/fairlead"],
+        env={
+            **os.environ,
+            "_FAIRLEAD_COMPLETE": f"{shell}_complete",
+            "COMP_WORDS": "fairlead me",
+            "COMP_CWORD": "1" if shell == "zsh" else "me",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "metrics" in done.stdout, done.stderr

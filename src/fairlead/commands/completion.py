@@ -1,0 +1,20 @@
+"""`fairlead completion SHELL`: what a shell sources to complete commands and options."""
+
+import click
+from click.shell_completion import get_completion_class
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(SHELLS))
+def command(shell: str) -> int:
+    """Print the completion script for SHELL.
+
+    bash: `source <(fairlead completion bash)` in ~/.bashrc; zsh: the same in ~/.zshrc; fish: into ~/.config/fish/completions/fairlead.fish.
+    """
+    found = get_completion_class(shell)
+    assert found is not None, shell
+    # The script asks the program itself, by a variable in its environment; the command table is not needed to print it.
+    click.echo(found(click.Command("fairlead"), {}, "fairlead", "_FAIRLEAD_COMPLETE").source())
+    return 0

@@ -236,7 +236,10 @@ def test_search_filters_and_context_find_lines_and_markup_stays_text(open_page: 
     page.locator("#level").select_option("")
     page.locator("#file").select_option("/var/log/app.log")
     page.locator("#query").fill("request 100")
-    eventually(page, "document.querySelectorAll('#lines > .line').length === 1")
+    eventually(
+        page,
+        "document.querySelectorAll('#lines > .line').length === 1 && document.querySelector('#lines').textContent.includes('request 100')",
+    )
     page.keyboard.press("Escape")
     page.keyboard.press("k")
     page.keyboard.press("Enter")

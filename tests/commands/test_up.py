@@ -158,6 +158,7 @@ def test_a_full_disk_stops_the_reading_until_there_is_space(up: Up, tmp_path: Pa
         ballast.unlink()
         wait_until(lambda: len(logs(up.state, "during")) == 3000, "every line", 40)
         wait_until(lambda: _readyz(up.url).endswith("passed\n"), "readiness")
+        assert [record["message"] for record in logs(up.state, "during")] == [f"during {i} " + "y" * 300 for i in range(3000)]
     finally:
         if up.running is not None:
             up.running.end(signal.SIGKILL)

@@ -251,6 +251,7 @@ async def test_a_directory_that_comes_later_is_found(tmp_path: Path, monkeypatch
         (tmp_path / "apps" / "one").mkdir(parents=True)
         append(tmp_path / "apps" / "one" / "x.log", "found")
         await until(lambda: sunk.lines() == ["found"], "the new file")
+    assert [batch.path for batch in sunk.batches] == [str(tmp_path / "apps" / "one" / "x.log")]
 
 
 @pytest.mark.real

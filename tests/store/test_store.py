@@ -90,8 +90,10 @@ def test_queries_find_what_they_say(store: SqliteStore, query: str, expected: li
 )
 def test_no_text_is_an_error(store: SqliteStore, text: str) -> None:
     store.write([batch("s", 0, ["a b"])], [], "host")
-    messages(store, text)
-    store.histogram(parse_query(text), NOON_NS, NOON_NS + SECOND_NS, 3)
+    found = messages(store, text)
+    assert found in ([], ["a b"])
+    bars = store.histogram(parse_query(text), NOON_NS, NOON_NS + SECOND_NS, 3)
+    assert sum(bar.count for bar in bars) == len(found), "the histogram counts what the search finds"
 
 
 def test_pages_go_back_to_the_first_line(store: SqliteStore) -> None:

@@ -117,9 +117,7 @@ class FollowedFiles:
         rotations = Rotations()
         gone = self._seek_orphans(rotations) if self._orphan_looks else []
         self._first_look = False
-        rotated, self._rotated = self._rotated, set()
-        for path in rotated:
-            self._follow_unseen(path, rotations)
+        self._seek_unseen(rotations)
         return gone
 
     def moved(self, tail: Tail) -> None:
@@ -277,10 +275,18 @@ class FollowedFiles:
         self.moved_s[position.source] = self._clock.monotonic() - LINGER_S
         return True
 
-    def _follow_unseen(self, path: str, rotations: Rotations) -> None:
-        """Follow what was begun and rotated away at a path between two looks."""
+    def _seek_unseen(self, rotations: Rotations) -> None:
+        """Follow what was begun and rotated away, at the paths that saw a rotation, between two looks."""
+        rotated, self._rotated = self._rotated, set()
+        known: dict[str, list[Position]] = {path: [] for path in rotated}
+        for position in self._known.values():
+            if position.path in known:
+                known[position.path].append(position)
+        for path, positions in known.items():
+            self._follow_unseen(path, positions, rotations)
+
+    def _follow_unseen(self, path: str, known: Sequence[Position], rotations: Rotations) -> None:
         now_ns = self._clock.wall_ns()
-        known = [position for position in self._known.values() if position.path == path]
         # What is followed has grown since it was met: its head says more now.
         known = [tail.describe(now_ns) if (tail := self.tails.get(position.source)) else position for position in known]
         found, unsettled = rotations.find_unseen(path, known, now_ns - SETTLE_NS)

@@ -53,7 +53,7 @@ class Rotations:
         unsettled = False
         for candidate in self._open_each(path):
             written_ns = os.fstat(candidate.descriptor).st_mtime_ns
-            if written_ns >= met_ns and not any(_begins_alike(candidate, position) for position in known):
+            if written_ns >= met_ns and not _is_any_of(candidate, known):
                 if written_ns <= settled_ns:
                     found.append(candidate)
                     continue
@@ -114,19 +114,17 @@ def _goes_on_in(candidate: Successor, known: Position) -> bool:
     return is_same_file(candidate.descriptor, known) or (known.head_bytes > 0 and has_same_content(candidate.descriptor, known))
 
 
-def _begins_alike(candidate: Successor, known: Position) -> bool:
-    """Tell whether a rotated file is what a position was taken of, or begins as that did."""
-    if not candidate.compressed and is_same_file(candidate.descriptor, known):
+def _is_any_of(candidate: Successor, known: Sequence[Position]) -> bool:
+    """Tell whether a rotated file is what one of these positions was taken of, or begins as that did; its head is read once."""
+    if not candidate.compressed and any(is_same_file(candidate.descriptor, position) for position in known):
         return True
-    if not known.head_bytes:
-        return False
     head = b""
     with suppress(OSError, EOFError, zlib.error):
         if candidate.compressed:
-            head = next(decompressed(candidate.descriptor, 0), b"")[: known.head_bytes]
+            head = next(decompressed(candidate.descriptor, 0), b"")[:HEAD_LIMIT_BYTES]
         else:
-            head = os.pread(candidate.descriptor, known.head_bytes, 0)
-    return digest(head) == known.head_hash
+            head = os.pread(candidate.descriptor, HEAD_LIMIT_BYTES, 0)
+    return any(position.head_bytes and digest(head[: position.head_bytes]) == position.head_hash for position in known)
 
 
 def _compressed_matches(descriptor: int, known: Position) -> bool:

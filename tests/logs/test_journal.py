@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fairlead.core.clock import SystemClock
+from fairlead.core.context import RunContext
 from fairlead.core.readiness import Readiness
 from fairlead.core.record import Batch, Position, Record
 from fairlead.core.telemetry import Telemetry
@@ -25,9 +26,8 @@ class Reader:
         self.batches: list[Batch] = []
         self.readiness = Readiness()
         redactor = Redactor([r"token=\S+"])
-        self.follower = JournalFollower(
-            self._deliver, position, redactor, "host", "agent", SystemClock(), Telemetry(), self.readiness, str(folder)
-        )
+        context = RunContext("host", "agent", SystemClock(), Telemetry(), self.readiness)
+        self.follower = JournalFollower(self._deliver, position, redactor, context, str(folder))
 
     async def _deliver(self, batches: Sequence[Batch]) -> None:
         self.batches += batches

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from fairlead.core.clock import SystemClock
+from fairlead.core.context import RunContext
 from fairlead.core.readiness import Readiness
 from fairlead.core.record import Batch, Position
 from fairlead.core.telemetry import Telemetry
@@ -65,12 +66,8 @@ async def following(sunk: Sunk, *paths: str, **options: object) -> AsyncIterator
         [LogInput(paths=list(paths), **options)],  # type: ignore[arg-type]  # the fields of LogInput
         sunk.send,
         sunk.positions.values(),
+        RunContext("host", "agent", SystemClock(), Telemetry(), Readiness()),
         redactor=Redactor([]),
-        host="host",
-        agent_id="agent",
-        clock=SystemClock(),
-        telemetry=Telemetry(),
-        readiness=Readiness(),
         backfill_bytes=backfill,
         zone=UTC,
     )

@@ -18,6 +18,7 @@ import msgspec
 from fairlead.commands.settings import AgentSettings
 from fairlead.core import config, logsetup, runtime, sdnotify, statedir
 from fairlead.core.clock import SystemClock
+from fairlead.core.context import RunContext
 from fairlead.core.errors import FairleadError
 from fairlead.core.logsetup import Log
 from fairlead.core.readiness import Readiness
@@ -101,11 +102,7 @@ class Agent:
             settings.redact,
             self._delivery.send,
             positions,
-            host=self._host,
-            agent_id=state.agent_id,
-            clock=self._clock,
-            telemetry=self._telemetry,
-            readiness=self._readiness,
+            RunContext(self._host, state.agent_id, self._clock, self._telemetry, self._readiness),
             own=own,
         )
 

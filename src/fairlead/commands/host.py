@@ -15,6 +15,7 @@ from pathlib import Path
 from fairlead.commands.settings import UpSettings
 from fairlead.core import logsetup, runtime, sdnotify, statedir
 from fairlead.core.clock import Clock, SystemClock
+from fairlead.core.context import RunContext
 from fairlead.core.errors import FairleadError
 from fairlead.core.logsetup import Log
 from fairlead.core.readiness import Readiness
@@ -120,11 +121,7 @@ class HostMonitor:
             settings.redact,
             self._delivery.send,
             positions,
-            host=self._host,
-            agent_id=agent_id,
-            clock=self._clock,
-            telemetry=self._telemetry,
-            readiness=self._readiness,
+            RunContext(self._host, agent_id, self._clock, self._telemetry, self._readiness),
             own=own,
             backfill_bytes=settings.backfill,
         )

@@ -12,10 +12,9 @@ from datetime import tzinfo
 
 import msgspec
 
-from fairlead.core.clock import Clock
+from fairlead.core.context import RunContext
 from fairlead.core.logsetup import Log
 from fairlead.core.record import Batch, Position
-from fairlead.core.telemetry import Telemetry
 from fairlead.logs import identity
 from fairlead.logs.discover import discover
 from fairlead.logs.lines import LineBuilder
@@ -57,18 +56,15 @@ class FollowedFiles:
         self,
         inputs: Sequence[LogInput],
         positions: Iterable[Position],
+        context: RunContext,
         *,
         redactor: Redactor,
-        host: str,
-        agent_id: str,
-        clock: Clock,
-        telemetry: Telemetry,
         backfill_bytes: int | None,
         own: Callable[[], frozenset[tuple[int, int]]],
         zone: tzinfo | None,
     ) -> None:
         self.inputs, self._redactor = list(inputs), redactor
-        self._host, self._agent_id, self._clock, self._own, self._zone = host, agent_id, clock, own, zone
+        self._context, self._clock, self._own, self._zone = context, context.clock, own, zone
         self._known = {position.source: position for position in positions if position.kind != "journal"}
         self._backfill_bytes = None if self._known else backfill_bytes
         self.tails: dict[str, Tail] = {}
@@ -82,6 +78,7 @@ class FollowedFiles:
         self._first_look = True
         self._orphan_looks = _ORPHAN_LOOKS
         self._reloaded = False
+        telemetry = context.telemetry
         self._skipped = telemetry.counter("fairlead_log_skipped_bytes_total", "Bytes passed over by policy.")
         self._gaps = telemetry.counter("fairlead_log_unknown_gaps_total", "Files truncated or deleted before all was known to be read.")
         telemetry.gauge("fairlead_log_lag_bytes", "Bytes of followed files that were not acknowledged yet.", self._lag_bytes)
@@ -262,7 +259,8 @@ class FollowedFiles:
                 )
                 last = msgspec.structs.replace(position, kind=GONE, updated_ns=self._clock.wall_ns())
                 self._known[last.source] = last
-                gone.append(Batch(last.source, last.path, last.offset, last.offset, last.updated_ns, [], last, self._host, self._agent_id))
+                place = last.source, last.path, last.offset, last.offset, last.updated_ns
+                gone.append(Batch(*place, [], last, self._context.host, self._context.agent_id))
         return gone
 
     def _follow_successor(self, position: Position, log_input: LogInput, rotations: Rotations) -> bool:

@@ -15,11 +15,9 @@ from typing import Any
 import msgspec
 import orjson
 
-from fairlead.core.clock import Clock
+from fairlead.core.context import RunContext
 from fairlead.core.logsetup import Log
-from fairlead.core.readiness import Readiness
 from fairlead.core.record import FLAG_INVALID_UTF8, FLAG_TRUNCATED, Batch, Position, Record
-from fairlead.core.telemetry import Telemetry
 from fairlead.logs.identity import mint_source
 from fairlead.logs.redact import Redactor
 from fairlead.logs.settings import MAX_LINE_BYTES
@@ -62,20 +60,16 @@ class JournalFollower:
         deliver: Deliver,
         position: Position | None,
         redactor: Redactor,
-        host: str,
-        agent_id: str,
-        clock: Clock,
-        telemetry: Telemetry,
-        readiness: Readiness,
+        context: RunContext,
         directory: str | None = None,
     ) -> None:
-        self._deliver, self.redactor, self._host, self._agent_id, self._clock = deliver, redactor, host, agent_id, clock
+        self._deliver, self.redactor, self._context, self._clock = deliver, redactor, context, context.clock
         self._position = position or Position(mint_source(), PATH, 0, kind="journal")
         self._directory = directory
         self._problem = ""
-        self._entries = telemetry.counter("fairlead_journal_entries_total", "Journal entries read and acknowledged.")
-        self._restarts = telemetry.counter("fairlead_journal_restarts_total", "Times that journalctl ended and was started again.")
-        readiness.add("journal", lambda: self._problem)
+        self._entries = context.telemetry.counter("fairlead_journal_entries_total", "Journal entries read and acknowledged.")
+        self._restarts = context.telemetry.counter("fairlead_journal_restarts_total", "Times that journalctl ended and was started again.")
+        context.readiness.add("journal", lambda: self._problem)
 
     async def run(self) -> None:
         """Follow until cancelled; journalctl is started again when it ends."""
@@ -147,7 +141,8 @@ class JournalFollower:
             cursor = entry.get("__CURSOR", cursor)
             offset += 1
         position = msgspec.structs.replace(self._position, offset=offset, cursor=cursor, updated_ns=now_ns)
-        batch = Batch(position.source, PATH, self._position.offset, offset, now_ns, records, position, self._host, self._agent_id)
+        begin, context = self._position.offset, self._context
+        batch = Batch(position.source, PATH, begin, offset, now_ns, records, position, context.host, context.agent_id)
         await self._deliver([batch])
         self._position = position
         self._problem = ""

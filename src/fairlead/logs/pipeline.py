@@ -15,10 +15,8 @@ from typing import TypeVar
 
 import msgspec
 
-from fairlead.core.clock import Clock
-from fairlead.core.readiness import Readiness
+from fairlead.core.context import RunContext
 from fairlead.core.record import Batch, Position
-from fairlead.core.telemetry import Telemetry
 from fairlead.logs import follow
 from fairlead.logs.discover import watched_directories
 from fairlead.logs.follow import FollowedFiles, SourceStatus
@@ -44,36 +42,21 @@ class Pipeline:
         inputs: Sequence[LogInput],
         deliver: Deliver,
         positions: Iterable[Position],
+        context: RunContext,
         *,
         redactor: Redactor,
-        host: str,
-        agent_id: str,
-        clock: Clock,
-        telemetry: Telemetry,
-        readiness: Readiness,
         backfill_bytes: int | None = None,
         own: Callable[[], frozenset[tuple[int, int]]] = frozenset,
         zone: tzinfo | None = None,
     ) -> None:
-        self._deliver, self._host, self._agent_id, self._clock = deliver, host, agent_id, clock
-        self._files = FollowedFiles(
-            inputs,
-            positions,
-            redactor=redactor,
-            host=host,
-            agent_id=agent_id,
-            clock=clock,
-            telemetry=telemetry,
-            backfill_bytes=backfill_bytes,
-            own=own,
-            zone=zone,
-        )
+        self._deliver, self._context, self._clock = deliver, context, context.clock
+        self._files = FollowedFiles(inputs, positions, context, redactor=redactor, backfill_bytes=backfill_bytes, own=own, zone=zone)
         self._busy: set[str] = set()
         self._wake = asyncio.Event()
         self._watcher: Watcher | None = None
-        self._lines = telemetry.counter("fairlead_log_lines_total", "Log lines read and acknowledged.")
-        self._bytes = telemetry.counter("fairlead_log_bytes_total", "Bytes of logs read and acknowledged.")
-        readiness.add("logs", lambda: self._watcher.problem if self._watcher else "")
+        self._lines = context.telemetry.counter("fairlead_log_lines_total", "Log lines read and acknowledged.")
+        self._bytes = context.telemetry.counter("fairlead_log_bytes_total", "Bytes of logs read and acknowledged.")
+        context.readiness.add("logs", lambda: self._watcher.problem if self._watcher else "")
 
     async def run(self) -> None:
         """Follow the files until cancelled."""
@@ -182,7 +165,7 @@ class Pipeline:
         position = tail.describe(now_ns)
         if ended:
             position = msgspec.structs.replace(position, kind=DONE)
-        return to_batch(tail, records, position, self._host, self._agent_id)
+        return to_batch(tail, records, position, self._context.host, self._context.agent_id)
 
     def _acknowledge(self, batches: Sequence[tuple[Tail, Batch]]) -> None:
         for tail, batch in batches:

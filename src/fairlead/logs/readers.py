@@ -3,10 +3,8 @@
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from fairlead.core.clock import Clock
-from fairlead.core.readiness import Readiness
+from fairlead.core.context import RunContext
 from fairlead.core.record import Position
-from fairlead.core.telemetry import Telemetry
 from fairlead.logs.follow import own_files
 from fairlead.logs.journal import JournalFollower, journal_wanted
 from fairlead.logs.pipeline import Deliver, Pipeline
@@ -24,33 +22,19 @@ class LogReaders:
         redact: Sequence[str],
         deliver: Deliver,
         positions: Sequence[Position],
+        context: RunContext,
         *,
-        host: str,
-        agent_id: str,
-        clock: Clock,
-        telemetry: Telemetry,
-        readiness: Readiness,
         own: Sequence[str],
         backfill_bytes: int | None = None,
     ) -> None:
         redactor = Redactor(redact)
         self._pipeline = Pipeline(
-            inputs,
-            deliver,
-            positions,
-            redactor=redactor,
-            host=host,
-            agent_id=agent_id,
-            clock=clock,
-            telemetry=telemetry,
-            readiness=readiness,
-            backfill_bytes=backfill_bytes,
-            own=lambda: own_files(*own),
+            inputs, deliver, positions, context, redactor=redactor, backfill_bytes=backfill_bytes, own=lambda: own_files(*own)
         )
         self._journal: JournalFollower | None = None
         if journal_wanted(journal):
             known = next((position for position in positions if position.kind == "journal"), None)
-            self._journal = JournalFollower(deliver, known, redactor, host, agent_id, clock, telemetry, readiness)
+            self._journal = JournalFollower(deliver, known, redactor, context)
 
     def parts(self) -> list[Coroutine[Any, Any, None]]:
         """Return what is to run side by side."""

@@ -1,0 +1,3 @@
+./configure --static --prefix="$OUT"
+make -s -j"$JOBS" libz.a
+make -s install

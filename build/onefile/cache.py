@@ -39,6 +39,7 @@ class Builder:
     def __init__(self, target: Target, parts: tuple[Part, ...] = PARTS) -> None:
         self.target = target
         self.cache = cache_folder()
+        self.parts = parts
         self._parts = {part.name: part for part in parts}
         self._keys: dict[str, str] = {}
         self._pins = sources.locked()[1]
@@ -103,6 +104,7 @@ class Builder:
         source.mkdir()
         if pin:
             source = sources.unpack(sources.fetch(pin, self.cache / "sources"), pin, source)
+            _keep_licenses(source, out / "licenses")
         log = work / "log"
         script = HERE / "recipes" / f"{part.recipe or part.name}.sh"
         with log.open("wb") as stream:
@@ -119,8 +121,8 @@ class Builder:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:])
             raise BuildError(f"{part.name}: {script.name} failed with {done.returncode}; the end of {log}:\n{tail}")
         captured = sorted(file.stem for file in (out / "objects").glob("*.o")) if (out / "objects").exists() else []
-        if captured != sorted(part.modules):
-            raise BuildError(f"{part.name}: expected the modules {sorted(part.modules)}, got {captured}; mend parts.py")
+        if captured != sorted((*part.modules, *part.spare)):
+            raise BuildError(f"{part.name}: expected the modules {sorted((*part.modules, *part.spare))}, got {captured}; mend parts.py")
         (out / COMPLETE).touch()
         shutil.rmtree(work)
 
@@ -164,6 +166,13 @@ class Builder:
             (folder / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
             (folder / name).chmod(0o755)
         return {name: folder / name for name in commands}
+
+
+def _keep_licenses(source: Path, into: Path) -> None:
+    into.mkdir()
+    for file in (source / "LICENSE", source / "LICENSE.txt", source / "COPYING", source / "License", source / "debian" / "copyright"):
+        if file.is_file():
+            shutil.copyfile(file, into / file.name)
 
 
 def _requirements() -> dict[str, str]:

@@ -35,7 +35,9 @@ def floor_faults(file: Path) -> list[str]:
     """Return the symbols above the floor."""
     if floor(file) <= tuple(map(int, GLIBC_FLOOR.split("."))):
         return []
-    above = [row for row in re.findall(r"\S+@GLIBC_\d+(?:\.\d+)+", _readelf("--dyn-syms", file)) if _version(row) > _version(f"@{GLIBC_FLOOR}")]
+    above = [
+        row for row in re.findall(r"\S+@GLIBC_\d+(?:\.\d+)+", _readelf("--dyn-syms", file)) if _version(row) > _version(f"@{GLIBC_FLOOR}")
+    ]
     return [f"needs glibc symbols above {GLIBC_FLOOR}: {', '.join(sorted(set(above)))}"]
 
 

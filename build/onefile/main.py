@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+import time
 
+from onefile.assemble import assemble
 from onefile.cache import Builder
 from onefile.errors import BuildError
 from onefile.target import KINDS, Target
@@ -17,10 +19,14 @@ def main() -> int:
     target = Target(arguments.arch, arguments.libc)
     try:
         if target not in KINDS:
-            raise BuildError(f"no recipe for {target.arch} with {target.libc} yet; allowed are {', '.join(f'{k.arch} with {k.libc}' for k in KINDS)}")
+            raise BuildError(f"no recipe for {target.arch} with {target.libc} yet; allowed are {', '.join(map(' with '.join, KINDS))}")
         builder = Builder(target)
+        begin = time.monotonic()
         builder.build()
+        file = assemble(builder)
     except BuildError as error:
         print(f"build/binary: {error}", file=sys.stderr)
         return 2
+    took = time.monotonic() - begin
+    print(f"build/binary: {file} ({file.stat().st_size / 1e6:.1f} MB) in {took:.0f} s", file=sys.stderr)
     return 0

@@ -15,18 +15,7 @@ FROZEN = ("encodings", "encodings.aliases", "encodings.utf_8")
 """What the interpreter imports before the importer is there."""
 _ALIGN = 16
 
-LEFT_OUT = frozenset(
-    # the standard library's: tests, tools for developers, what needs a terminal, a display or modules that are not built
-    "antigravity cProfile compileall curses dbm doctest idlelib lib2to3 modulefinder nturl2path pdb profile pstats pty py_compile pyclbr "
-    "pydoc pydoc_data rlcompleter symtable tabnanny test this timeit tkinter trace tracemalloc turtle turtledemo unittest venv webbrowser "
-    "wsgiref xmlrpc zipapp _aix_support _android_support _apple_support _ios_support _osx_support _pyrepl __hello__ __phello__ "
-    "asyncio.windows_events asyncio.windows_utils ctypes.macholib multiprocessing.popen_spawn_win32 encodings.mbcs encodings.oem site "
-    # third-party: what only documentation or colouring of source needs
-    "pygments markdown_it mdurl aiohttp.pytest_plugin aiohttp.test_utils aiohttp.worker uvloop._testbase "
-    "click.testing rich._win32_console rich._windows rich._windows_renderer bin "
-    # the pure twins of the kernels are their specification, never used to work
-    "fairlead._native.linescan_pure fairlead._native.procparse_pure".split()
-)
+LEFT_OUT = frozenset(name for line in (HERE / "left-out.txt").read_text().splitlines() if not line.startswith("#") for name in line.split())
 
 
 class Module(NamedTuple):
@@ -38,7 +27,7 @@ class Module(NamedTuple):
 
 
 def main(plan_file: str) -> None:
-    """Read the plan (JSON: `modules` and `files` as roots, `extra` names to files, `extensions`, `version`, `out`) and write the archive."""
+    """Read the plan (JSON: folders of `modules`, `files` by name, names of `extensions`, `version`, folder `out`) and write the archive."""
     plan = json.loads(Path(plan_file).read_text())
     out = Path(plan["out"])
     entries: dict[str, tuple[bytes, str]] = {}
@@ -84,12 +73,13 @@ def _compiled(module: Module) -> bytes:
 
 
 def _table(rows: list[str], extensions: list[str], version: str) -> str:
+    frozen = ", ".join(json.dumps(name) for name in FROZEN)
     inits = {name: f"PyInit_{name.replace('.', '__')}" for name in extensions}
     return "\n".join(
         (
             f'#define VERSION "{version}"',
             "static const Entry ENTRIES[] = {", *rows, "};",
-            f"static const char *const FROZEN[] = {{{', '.join(f'\"{name}\"' for name in FROZEN)}}};",
+            f"static const char *const FROZEN[] = {{{frozen}}};",
             *(f"extern PyObject *{init}(void);" for init in inits.values()),
             "static struct _inittab EXTENSIONS[] = {", *(f'{{"{name}", {init}}},' for name, init in inits.items()), "{NULL, NULL},", "};\n",
         )

@@ -14,12 +14,14 @@ class Part(NamedTuple):
     """The script in recipes/; left out: the one of the part's own name."""
     modules: tuple[str, ...] = ()
     """The extension modules that it must yield: one that is missing or not named here fails the build."""
+    spare: tuple[str, ...] = ()
+    """Modules that it builds as well and that are not wanted."""
     inputs: tuple[str, ...] = ()
     """Files and folders of the checkout that it reads."""
 
 
-def _extension(name: str, *modules: str, needs: tuple[str, ...] = ()) -> Part:
-    return Part(name, f"pypi:{name}", ("tools", "python", *needs), "extension", modules)
+def _extension(name: str, *modules: str, needs: tuple[str, ...] = (), spare: tuple[str, ...] = ()) -> Part:
+    return Part(name, f"pypi:{name}", ("tools", "python", *needs), "extension", modules, spare)
 
 
 PARTS = (
@@ -36,7 +38,7 @@ PARTS = (
     _extension(
         "aiohttp", "aiohttp._http_parser", "aiohttp._http_writer", "aiohttp._websocket.mask", "aiohttp._websocket.reader_c", needs=("zlib",)
     ),
-    _extension("multidict", "multidict._multidict"),
+    _extension("multidict", "multidict._multidict", spare=("multidict._testcapi", "multidict._testcyapi")),
     _extension("yarl", "yarl._quoting_c"),
     _extension("frozenlist", "frozenlist._frozenlist"),
     _extension("propcache", "propcache._helpers_c"),

@@ -4,9 +4,9 @@ Runs before everything else, on what the interpreter has built in: it must not i
 """
 
 import sys
+from _frozen_importlib import BuiltinImporter, FrozenImporter, ModuleSpec
 
 import _archive
-from _frozen_importlib import BuiltinImporter, FrozenImporter, ModuleSpec
 
 ROOT = "/onefile/"
 """What `__file__` begins with; there is no such folder, and nothing is read from it."""

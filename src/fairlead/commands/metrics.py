@@ -1,6 +1,5 @@
 """`fairlead metrics`: this host's numbers once, as a stream, or reported over HTTP."""
 
-import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -9,22 +8,15 @@ from pathlib import Path
 import click
 import orjson
 
-from fairlead.core import runtime
-from fairlead.core.clock import SystemClock
 from fairlead.core.errors import UsageError
 from fairlead.core.sample import Tick, to_json
 from fairlead.core.statedir import host_name
-from fairlead.core.telemetry import Telemetry
 from fairlead.metrics.collector import Roots
-from fairlead.metrics.push import Pusher
 from fairlead.metrics.registry import build_collectors
-from fairlead.metrics.runner import MetricsRunner
 from fairlead.metrics.settings import DEFAULT_INTERVALS, Intervals, parse_intervals
 from fairlead.net.prometheus import Exposition
 
 RATE_WINDOW_S = 1.0
-_WAITING = 60
-"""Ticks that may wait for a slow reader or server; the oldest goes when another comes."""
 
 
 @click.command("metrics")
@@ -57,16 +49,13 @@ def command(
     roots = Roots()
     if not Path(roots.proc, "stat").exists():
         raise UsageError(f"{roots.proc} is not there; mount it: mount -t proc proc {roots.proc}")
-    pusher = Pusher(push_url, token_file or "", ca_file or "", SystemClock()) if push_url else None
-    if stream:
-        return runtime.run(_stream(intervals, roots, pusher))
+    if stream or push_url:
+        return _report(intervals, roots, push_url, token_file or "", ca_file or "", stream=stream, echo=as_json)
     if watch:
         return _watch(list(intervals), roots)
-    if not (as_json or prometheus or pusher):
+    if not (as_json or prometheus):
         return _table_once(list(intervals), roots)
     ticks = sample_once(list(intervals), roots)
-    if pusher:
-        runtime.run(_push_once(pusher, ticks))
     if as_json:
         click.echo(orjson.dumps(to_json(ticks, host_name(), ticks[0].time_ns)))
     elif prometheus:
@@ -93,55 +82,24 @@ def _intervals(only: str, given: Intervals) -> dict[str, float]:
     return {name: given.get(name, DEFAULT_INTERVALS[name]) for name in wanted}
 
 
-async def _push_once(pusher: Pusher, ticks: Sequence[Tick]) -> int:
-    async with pusher:
-        await pusher.push(to_json(ticks, host_name(), ticks[0].time_ns))
+def _report(
+    intervals: dict[str, float], roots: Roots, push_url: str | None, token_file: str, ca_file: str, *, stream: bool, echo: bool
+) -> int:
+    """Stream ticks to stdout or to a server, or post one sample; what this needs (event loop, HTTP) is loaded only here."""
+    from fairlead.core import runtime
+    from fairlead.core.clock import SystemClock
+    from fairlead.metrics import stream as streaming
+    from fairlead.metrics.push import Pusher
+
+    pusher = Pusher(push_url, token_file, ca_file, SystemClock()) if push_url else None
+    if stream:
+        return runtime.run(streaming.stream(intervals, roots, pusher))
+    assert pusher is not None, "one of both is asked for"
+    ticks = sample_once(list(intervals), roots)
+    runtime.run(streaming.push_once(pusher, ticks))
+    if echo:
+        click.echo(orjson.dumps(to_json(ticks, host_name(), ticks[0].time_ns)))
     return 0
-
-
-async def _stream(intervals: dict[str, float], roots: Roots, pusher: Pusher | None) -> int:
-    waiting: asyncio.Queue[Sequence[Tick]] = asyncio.Queue(_WAITING)
-    telemetry = Telemetry()
-    dropped = telemetry.counter("fairlead_push_dropped_ticks_total", "Ticks given up because the reader was too slow.")
-
-    def keep(ticks: Sequence[Tick]) -> None:
-        if waiting.full():
-            waiting.get_nowait()
-            dropped.add()
-        waiting.put_nowait(ticks)
-
-    async with runtime.Signals() as signals:
-        runner = MetricsRunner(intervals, roots, SystemClock(), telemetry, keep)
-        tasks = [asyncio.create_task(runner.run()), asyncio.create_task(_deliver(waiting, pusher))]
-        stopped = asyncio.create_task(signals.stopped())
-        try:
-            await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (*tasks, stopped):
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-            runner.close()
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
-    return signals.exit_code
-
-
-async def _deliver(waiting: "asyncio.Queue[Sequence[Tick]]", pusher: Pusher | None) -> None:
-    host = host_name()
-    if pusher is None:
-        while True:
-            ticks = await waiting.get()
-            await asyncio.to_thread(_print_line, orjson.dumps(to_json(ticks, host, ticks[0].time_ns)))
-    async with pusher:
-        while True:
-            ticks = await waiting.get()
-            await pusher.push(to_json(ticks, host, ticks[0].time_ns))
-
-
-def _print_line(line: bytes) -> None:
-    sys.stdout.buffer.write(line + b"\n")
-    sys.stdout.buffer.flush()
 
 
 def _table_once(names: Sequence[str], roots: Roots) -> int:

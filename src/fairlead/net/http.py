@@ -1,6 +1,5 @@
 """HTTP out: POSTs to one URL, and what the answer means to the sender."""
 
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,6 +7,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from fairlead.core.errors import SinkRejected, SinkTooLarge, SinkUnavailable, UsageError
+from fairlead.net.trust import client_context
 
 CONNECT_TIMEOUT_S = 10.0
 _NOT_NOW = (408, 425, 429)
@@ -26,7 +26,7 @@ class Poster:
             raise UsageError(f"{key}: {url!r} is not a URL; allowed is http://HOST... or https://HOST...")
         self._key, self._url, self._token_file, self._timeout_s = key, url, token_file, timeout_s
         self._token = _read_token(token_file)
-        self._tls = _trust(ca_file)
+        self._tls = client_context(ca_file) if parts.scheme == "https" else True
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
@@ -77,12 +77,3 @@ def _read_token(file: str) -> str:
         raise UsageError(
             f"token file {file}: {getattr(error, 'strerror', None) or 'not text'}; give a file that this user can read"
         ) from None
-
-
-def _trust(ca_file: str) -> ssl.SSLContext | bool:
-    if not ca_file:
-        return True
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"CA file {ca_file}: {getattr(error, 'strerror', None) or 'not PEM'}; give PEM certificates") from None

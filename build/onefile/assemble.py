@@ -1,0 +1,83 @@
+"""Puts the parts together: the archive is packed, the launcher compiled, everything linked, and the file checked."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from onefile import check, inventory
+from onefile.cache import CHECKOUT, HERE, Builder
+from onefile.errors import BuildError
+
+OUT = CHECKOUT / "build" / "out"
+ASSETS = OUT / "assets" / "node_modules" / "uplot"
+
+
+def assemble(builder: Builder) -> Path:
+    """Return the finished file, build/out/fairlead-KIND; build/out/fairlead is a link to it."""
+    work = OUT / "onefile"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    extensions = sorted(name for part in builder.parts for name in part.modules)
+    objects = [builder.result(part.name) / "objects" / f"{name}.o" for part in builder.parts for name in part.modules]
+    version = _version()
+    components = inventory.components(builder)
+    (work / "build_info.json").write_text(json.dumps(inventory.build_info(builder, version, components)))
+    (work / "licenses.txt").write_text(inventory.license_texts(builder, components))
+    told = {f"fairlead/{name}": f"{work}/{name}" for name in ("build_info.json", "licenses.txt")}
+    plan = {
+        "modules": [f"{builder.result('python')}/lib/python3.13", *map(str, inventory.site_folders(builder)), f"{CHECKOUT}/src"],
+        "files": {**_static_files(), **inventory.metadata_files(builder), **told},
+        "extensions": extensions,
+        "version": version,
+        "out": str(work),
+    }  # fmt: skip
+    (work / "plan.json").write_text(json.dumps(plan))
+    _run([f"{builder.result('python')}/bin/python3.13", "-I", "-B", str(HERE / "pack.py"), str(work / "plan.json")])
+    file = OUT / f"fairlead-{builder.target.name}"
+    _link(builder, work, objects, file.with_name(file.name + ".new"))
+    check.check(file.with_name(file.name + ".new"), builder.target)
+    file.with_name(file.name + ".new").replace(file)
+    link = OUT / "fairlead"
+    link.unlink(missing_ok=True)
+    link.symlink_to(file.name)
+    return file
+
+
+def _link(builder: Builder, work: Path, objects: list[Path], file: Path) -> None:
+    zig = [f"{builder.result('tools')}/ziglang/zig", "cc", "-target", builder.target.environment["TARGET_ZIG"], "-fno-sanitize=undefined"]
+    environment = {"ZIG_GLOBAL_CACHE_DIR": str(builder.cache / "zig"), "ZIG_LOCAL_CACHE_DIR": str(work / "zig"), "PATH": "/usr/bin:/bin"}
+    python = builder.result("python")
+    for name in ("main", "floor"):
+        source = ["-c", str(HERE / "launcher" / f"{name}.c"), "-o", f"{work}/{name}.o"]
+        _run([*zig, "-O2", "-fPIC", f"-I{python}/include/python3.13", f"-I{work}", *source], environment)
+    _run([*zig, "-c", f"{work}/archive.S", "-o", f"{work}/archive.o"], environment)
+    yaml = builder.result("libyaml")
+    _run(
+        [*zig, "-o", str(file), f"{work}/main.o", f"{work}/floor.o", f"{work}/archive.o", *map(str, objects),
+         f"{python}/lib/libpython-whole.a", f"{yaml}/lib/libyaml.a", "-Wl,--gc-sections", "-Wl,-z,noexecstack", "-Wl,-z,relro", "-Wl,-s",
+         "-lunwind", "-lm", "-ldl", "-lpthread", "-lutil", "-lrt"],
+        environment,
+    )  # fmt: skip
+
+
+def _run(argv: list[str], environment: dict[str, str] | None = None) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        raise BuildError(f"{Path(argv[0]).name} {argv[-1]}: {(done.stderr or done.stdout).strip()[-3000:]}")
+
+
+def _version() -> str:
+    match = re.search(r'__version__ = "(.*)"', (CHECKOUT / "src/fairlead/__init__.py").read_text())
+    assert match, "no __version__ in src/fairlead/__init__.py"
+    return match[1]
+
+
+def _static_files() -> dict[str, str]:
+    """Return the page's files and the library that it loads: name in the archive -> file."""
+    if not ASSETS.exists():
+        raise BuildError(f"{ASSETS} is not there; run it by `build/dev binary`, which fetches the page's library")
+    root = CHECKOUT / "src"
+    files = {str(file.relative_to(root)): str(file) for file in sorted((root / "fairlead/web/static").rglob("*")) if file.is_file()}
+    return files | {f"fairlead/web/static/vendor/{name}": f"{ASSETS}/dist/{name}" for name in ("uPlot.esm.js", "uPlot.min.css")}

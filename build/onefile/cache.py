@@ -59,7 +59,7 @@ class Builder:
             if part.source in self._pins:
                 digest.update(str(self._pins[part.source]).encode())
             if part.source.startswith("pypi:"):
-                digest.update(_requirement(part.source.removeprefix("pypi:")).encode())
+                digest.update(str(self._wanted(part)).encode())
             for path in (HERE / "recipes" / f"{part.recipe or part.name}.sh", HERE / "capture.py", *map(CHECKOUT.joinpath, part.inputs)):
                 for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
                     if file.is_file():
@@ -105,6 +105,8 @@ class Builder:
         if pin:
             source = sources.unpack(sources.fetch(pin, self.cache / "sources"), pin, source)
             _keep_licenses(source, out / "licenses")
+        if part.source.startswith("pypi:"):
+            (source / "requirements.txt").write_text("".join(self._wanted(part).values()))
         log = work / "log"
         script = HERE / "recipes" / f"{part.recipe or part.name}.sh"
         with log.open("wb") as stream:
@@ -126,11 +128,20 @@ class Builder:
         (out / COMPLETE).touch()
         shutil.rmtree(work)
 
+    def _wanted(self, part: Part) -> dict[str, str]:
+        """Return the part's requirements: the one that its source names, or for `pypi:*` all that no other part builds."""
+        others = {other.source.removeprefix("pypi:").lower() for other in self.parts}
+        wanted = part.source.removeprefix("pypi:").lower()
+        return {
+            name: lines
+            for name, lines in _requirements().items()
+            if (name.lower() not in others if wanted == "*" else name.lower() == wanted)
+        }
+
     def _environment(self, part: Part, work: Path, out: Path) -> Mapping[str, str]:
         tools = self.result("tools")
         wrappers = self._wrappers(work, tools)
         (out / "objects").mkdir() if part.modules else None
-        pure = [name for name in _requirements() if f"pypi:{name}".lower() not in {part.source.lower() for part in self._parts.values()}]
         return {
             **{name: value for name, value in os.environ.items() if _PASSED.match(name)},
             **self.target.environment,
@@ -140,7 +151,6 @@ class Builder:
             "CFLAGS": CFLAGS, "LDFLAGS": "", "JOBS": str(os.cpu_count() or 2), "OUT": str(out), "CHECKOUT": str(CHECKOUT),
             "NEEDS": " ".join(str(self.result(need)) for need in part.needs if need not in ("tools", "python")),
             "PYTHON": f"{self.result('python')}/bin/python3.13", "PYTHONPATH": str(tools), "PYTHONDONTWRITEBYTECODE": "1",
-            "REQUIREMENT": part.source.removeprefix("pypi:"), "PURE": " ".join(pure),
             "CAPTURE_DIR": str(out / "objects"), "CAPTURE_CRATES": "orjson=orjson.orjson",
             "BINUTILS_LD": "ld", "BINUTILS_OBJCOPY": "objcopy",
             "ZIG_GLOBAL_CACHE_DIR": str(self.cache / "zig"), "ZIG_LOCAL_CACHE_DIR": str(work / "zig"),
@@ -178,12 +188,8 @@ def _keep_licenses(source: Path, into: Path) -> None:
 def _requirements() -> dict[str, str]:
     """Return the requirements of build/lock/run.txt that run on 3.13, but for what only builds: name -> its lines."""
     text = (CHECKOUT / "build" / "lock" / "run.txt").read_text()
-    blocks = re.findall(r"^([A-Za-z][\w.-]*)==(.*(?:\n    .*)*)", text, re.MULTILINE)
-    return {name: body for name, body in blocks if name not in ("cython", "setuptools") and "python_full_version < '3.13'" not in body}
-
-
-def _requirement(name: str) -> str:
-    return next(body for other, body in _requirements().items() if other.lower() == name.lower())
+    blocks = re.findall(r"^(([A-Za-z][\w.-]*)==.*(?:\n    .*)*\n)", text, re.MULTILINE)
+    return {name: body for body, name in blocks if name not in ("cython", "setuptools") and "python_full_version < '3.13'" not in body}
 
 
 @contextmanager

@@ -18,6 +18,7 @@ _HOST_ONLY = re.compile(r"--target=|-m64$")  # cc-rs and cargo name the target i
 
 
 def main() -> int:
+    """Run the driver, and capture what it linked; return its exit code."""
     split = sys.argv.index("--")
     driver, arguments = sys.argv[1:split], sys.argv[split + 1 :]
     if any("zig" in word for word in driver):
@@ -41,7 +42,7 @@ def _capture(arguments: Sequence[str]) -> None:
     module = _module_name(os.path.abspath(output))
     if module is None:
         return
-    folders = [argument[2:] for argument in arguments if argument.startswith("-L")]
+    folders = re.findall(r"^-L\n?(.+)$", "\n".join(arguments), re.MULTILINE)
     objects = [argument for argument in arguments if _OBJECT.search(argument) and not argument.startswith("-")]
     for library in (argument[2:] for argument in arguments if argument.startswith("-l")):
         found = next((path for folder in folders if (path := Path(folder, f"lib{library}.a")).exists()), None)

@@ -73,7 +73,7 @@ def license_texts(builder: Builder, parts: list[Component]) -> str:
         if folder.exists():
             texts[part.name] = sorted(file for file in folder.rglob("*") if file.is_file())
     for file, metadata in _distributions(builder):
-        texts[metadata["Name"]] = sorted(other for other in file.parent.rglob("*") if _LICENSE_FILE.match(other.name))
+        texts[metadata["Name"]] = sorted(other for other in file.parent.rglob("*") if other.is_file() and _LICENSE_FILE.match(other.name))
     kinds = {part["name"]: part["license"] for part in parts}
     blocks = []
     for name, files in texts.items():

@@ -8,7 +8,7 @@ class Part(NamedTuple):
 
     name: str
     source: str = ""
-    """A Debian source of build/lock/binary.json, or a requirement of build/lock/run.txt as `pypi:NAME`; none: files of the checkout."""
+    """A Debian source of build/lock/binary.json, or a requirement of build/lock/run.txt as `pypi:NAME`, or `pypi:*` for the rest."""
     needs: tuple[str, ...] = ()
     recipe: str = ""
     """The script in recipes/; left out: the one of the part's own name."""
@@ -51,5 +51,5 @@ PARTS = (
         modules=("fairlead._native.linescan", "fairlead._native.oscalls", "fairlead._native.procparse"),
         inputs=("native", "setup.py", "build/lock/run.txt"),
     ),
-    Part("pure", needs=("tools", "python"), inputs=("build/lock/run.txt",)),
+    Part("pure", "pypi:*", ("tools", "python")),
 )

@@ -68,7 +68,7 @@ def _modules(root: Path) -> Iterator[Module]:
 
 
 def _compiled(module: Module) -> bytes:
-    shown = f"/onefile/{module.name.replace('.', '/')}{'/__init__' if module.package else ''}.py"
+    shown = f"/proc/self/onefile/{module.name.replace('.', '/')}{'/__init__' if module.package else ''}.py"
     return marshal.dumps(compile(module.file.read_bytes(), shown, "exec", dont_inherit=True, optimize=0))
 
 

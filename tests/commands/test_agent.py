@@ -2,9 +2,9 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -209,7 +209,7 @@ def test_a_reader_that_stalls_keeps_nothing_from_ending(host: Host) -> None:
 def test_a_reader_that_goes_ends_it(host: Host) -> None:
     host.configure("{stdout: {}}")
     host.append(*("x" * 1000 for _ in range(1000)))
-    shell = f"{sys.executable} -m fairlead agent -c {host.config} | head -n 1"
+    shell = f"{shlex.join(PROGRAM)} agent -c {host.config} | head -n 1"
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {shell}"], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 1

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from fairlead.core.clock import SystemClock
 from fairlead.store.settings import StoreSettings
 from fairlead.store.sqlite import open_store
-from tests.support.program import Start, fairlead
+from tests.support.program import INSTALLED, PROGRAM, Start, fairlead
 from tests.support.receiver import Receiver
 from tests.support.samples import batch
 from tests.support.waiting import wait_until
@@ -87,9 +86,10 @@ def test_wrong_usage_ends_with_2_and_says_what_is_allowed(arguments: list[str], 
 
 
 def test_no_home_and_no_passwd_entry_says_what_to_give() -> None:
-    code = "import os; from fairlead.core.statedir import default_path; os.setuid(54321); default_path()"
     environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_STATE_HOME")}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    nobody = ["setpriv", "--reuid=54321", "--clear-groups", "--inh-caps=-all"]
+    done = subprocess.run([*nobody, *PROGRAM, "up"], env=environment, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout) == (2, "")
     assert "give --state-dir DIR" in done.stderr
 
 
@@ -169,9 +169,7 @@ def test_version_names_every_kernel() -> None:
 )
 def test_bash_completes_commands_and_options(words: list[str], expected: list[str]) -> None:
     script = fairlead("completion", "bash").stdout
-    asked = (
-        f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; _fairlead_completion {sys.executable.rpartition('/')[0]}/fairlead"
-    )
+    asked = f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; _fairlead_completion {INSTALLED}"
     done = subprocess.run(
         ["bash", "-c", f'{script}\n{asked}; printf "%s\n" "${{COMPREPLY[@]}}"'], capture_output=True, text=True, check=False
     )
@@ -182,7 +180,7 @@ def test_bash_completes_commands_and_options(words: list[str], expected: list[st
 def test_other_shells_get_a_script_and_answers(shell: str) -> None:
     assert "_FAIRLEAD_COMPLETE" in fairlead("completion", shell).stdout
     done = subprocess.run(
-        [f"{sys.executable.rpartition('/')[0]}/fairlead"],
+        [INSTALLED],
         env={
             **os.environ,
             "_FAIRLEAD_COMPLETE": f"{shell}_complete",

@@ -1,19 +1,20 @@
-"""Passes a test run's output through and ends it with one line that a reader can count: `N passed, N failed`."""
+"""Passes the output of test runs through and ends it with one line that a reader can count: `N passed, N failed`."""
 
 import re
 import sys
+from collections import Counter
 
 
 def main() -> int:
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for line in sys.stdin:
         sys.stdout.write(line)
         sys.stdout.flush()
         if re.match(r"=+ .* in [\d.]+s.* =+$", line):
-            counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|errors?|skipped)", line)}
-    failed = counts.get("failed", 0) + counts.get("error", 0) + counts.get("errors", 0)
-    sys.stdout.write(f"{counts.get('passed', 0)} passed, {failed} failed\n")
-    return 0 if counts.get("passed") and not failed else 1
+            counts.update({word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|errors?|skipped)", line)})
+    failed = counts["failed"] + counts["error"] + counts["errors"]
+    sys.stdout.write(f"{counts['passed']} passed, {failed} failed\n")
+    return 0 if counts["passed"] and not failed else 1
 
 
 if __name__ == "__main__":

@@ -13,7 +13,11 @@ from typing import IO
 
 import orjson
 
-PROGRAM = [sys.executable, "-m", "fairlead"]
+BINARY = os.environ.get("FAIRLEAD_BINARY", "")
+"""Path of the one file; set by `build/dev test e2e`, which runs the tests of commands against it, too."""
+PROGRAM = [BINARY] if BINARY else [sys.executable, "-m", "fairlead"]
+INSTALLED = BINARY or f"{sys.executable.rpartition('/')[0]}/fairlead"
+"""The program as its user calls it, in one word."""
 
 
 def fairlead(*arguments: str, env: Mapping[str, str] | None = None, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:

@@ -3,13 +3,14 @@
 Runs before everything else, on what the interpreter has built in: it must not import from the archive at its own start.
 """
 
+import posix
 import sys
 from _frozen_importlib import BuiltinImporter, FrozenImporter, ModuleSpec
 
 import _archive
 
-ROOT = "/onefile/"
-"""What `__file__` begins with; there is no such folder, and nothing is read from it."""
+ROOT = "/proc/self/onefile/"
+"""What `__file__` begins with: nothing can be put below /proc."""
 
 
 class ArchiveImporter:
@@ -66,3 +67,7 @@ class ArchiveImporter:
 
 sys.meta_path[:] = [BuiltinImporter, FrozenImporter, ArchiveImporter]
 sys.path_hooks.clear()
+try:
+    sys.executable = posix.readlink("/proc/self/exe")
+except OSError:
+    sys.executable = ""

@@ -93,13 +93,9 @@ static void check(PyStatus status) {
     if (PyStatus_Exception(status)) Py_ExitStatusException(status);
 }
 
-// Where this program lies; without /proc, what it was called as.
-static void set_program(PyConfig *config, const char *called) {
-    char path[4096];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (length > 0) path[length] = 0;
-    check(PyConfig_SetBytesString(config, &config->executable, length > 0 ? path : called));
-}
+// What the interpreter takes for its folder and program: nothing can be put below /proc. With a real path it would
+// look beside the file for pyvenv.cfg and NAME._pth, and heed them.
+#define NOWHERE L"/proc/self/onefile"
 
 static void start_interpreter(int argc, char **argv) {
     static struct _frozen frozen[COUNT(FROZEN) + 1];
@@ -119,10 +115,10 @@ static void start_interpreter(int argc, char **argv) {
     PyConfig_InitIsolatedConfig(&config);
     config.site_import = config.write_bytecode = config.parse_argv = config.pathconfig_warnings = 0;
     config.use_frozen_modules = config.install_signal_handlers = config.module_search_paths_set = 1;
-    wchar_t **unused[] = {&config.prefix, &config.exec_prefix, &config.base_prefix, &config.base_exec_prefix, &config.stdlib_dir, &config.base_executable};
-    for (size_t i = 0; i < COUNT(unused); i++) check(PyConfig_SetString(&config, unused[i], L"/onefile"));
-    check(PyConfig_SetString(&config, &config.program_name, L"fairlead"));
-    set_program(&config, argv[0]);
+    wchar_t **folders[] = {&config.prefix, &config.exec_prefix, &config.base_prefix, &config.base_exec_prefix, &config.stdlib_dir};
+    for (size_t i = 0; i < COUNT(folders); i++) check(PyConfig_SetString(&config, folders[i], NOWHERE));
+    wchar_t **programs[] = {&config.program_name, &config.executable, &config.base_executable};
+    for (size_t i = 0; i < COUNT(programs); i++) check(PyConfig_SetString(&config, programs[i], NOWHERE L"/fairlead"));
     check(PyConfig_SetBytesArgv(&config, argc, argv));
     check(Py_InitializeFromConfig(&config));
     PyConfig_Clear(&config);

@@ -4,8 +4,9 @@ import argparse
 import sys
 import time
 
+from onefile import sources
 from onefile.assemble import assemble
-from onefile.cache import Builder
+from onefile.cache import Builder, cache_folder
 from onefile.errors import BuildError
 from onefile.target import KINDS, Target
 
@@ -15,11 +16,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="build/binary", description="Build the one file and check it.")
     parser.add_argument("--arch", default="x86_64", help="the processor, as `uname -m` says it")
     parser.add_argument("--libc", default="glibc", choices=("glibc", "musl"))
+    parser.add_argument("--lock", action="store_true", help="move the pins of Debian sources to what the mirror serves, and build nothing")
     arguments = parser.parse_args()
     target = Target(arguments.arch, arguments.libc)
     try:
         if target not in KINDS:
             raise BuildError(f"no recipe for {target.arch} with {target.libc} yet; allowed are {', '.join(map(' with '.join, KINDS))}")
+        if arguments.lock:
+            sources.move(cache_folder() / "sources")
+            return 0
         builder = Builder(target)
         begin = time.monotonic()
         builder.build()

@@ -12,8 +12,10 @@ FairleadError            one line on stderr, exit code 2
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from fairlead.core.record import Batch
+if TYPE_CHECKING:
+    from fairlead.core.record import Batch
 
 
 class FairleadError(Exception):
@@ -78,7 +80,7 @@ class SinkUnavailable(SinkError):
 class SinkRejected(SinkError):
     """The sink will never take `batches`; called again with what it was given, it goes on behind them."""
 
-    def __init__(self, message: str, batches: Sequence[Batch] = ()) -> None:
+    def __init__(self, message: str, batches: "Sequence[Batch]" = ()) -> None:
         super().__init__(message)
         self.batches = batches
 

@@ -22,6 +22,8 @@ HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
 _PASSED = re.compile(r"^(PIP_\w+|\w+_proxy|\w+_PROXY|SSL_CERT_FILE|CARGO_(HOME|REGISTRIES\w*|NET\w*)|HOME|LANG)$")
 COMPLETE = ".complete"
+NOT_INSIDE = ("cython", "setuptools", "markdown-it-py", "mdurl", "pygments")
+"""What only builds, and what rich needs for source code and documents, which no command shows."""
 CFLAGS = "-O2 -fPIC -g0 -ffunction-sections -fdata-sections"
 
 
@@ -186,10 +188,10 @@ def _keep_licenses(source: Path, into: Path) -> None:
 
 
 def _requirements() -> dict[str, str]:
-    """Return the requirements of build/lock/run.txt that run on 3.13, but for what only builds: name -> its lines."""
+    """Return the requirements of build/lock/run.txt that run on 3.13 and go into the file: name -> its lines."""
     text = (CHECKOUT / "build" / "lock" / "run.txt").read_text()
     blocks = re.findall(r"^(([A-Za-z][\w.-]*)==.*(?:\n    .*)*\n)", text, re.MULTILINE)
-    return {name: body for body, name in blocks if name not in ("cython", "setuptools") and "python_full_version < '3.13'" not in body}
+    return {name: body for body, name in blocks if name not in NOT_INSIDE and "python_full_version < '3.13'" not in body}
 
 
 @contextmanager

@@ -12,6 +12,10 @@ from onefile import sources
 from onefile.cache import CHECKOUT, Builder
 from onefile.target import GLIBC_FLOOR
 
+_ZIG_RUNTIME = "zig runtime (compiler-rt, libunwind)"
+_RUST_LIBRARY = "Rust standard library"
+_LLVM = "MIT AND Apache-2.0 WITH LLVM-exception"
+_RUST_COPYRIGHT = Path("/usr/share/doc/libstd-rust-web-dev/copyright")
 _LICENSE_FILE = re.compile(r"(?i)^(licen[cs]e|copying|copyright|notice|authors)")
 
 
@@ -41,12 +45,11 @@ def components(builder: Builder) -> list[Component]:
         for name, pin in sources.locked()[1].items()
         if name in {part.source for part in builder.parts}
     ]
-    run_lock = (CHECKOUT / "build/lock/run.txt").read_text()
+    hashes = _archive_hashes(builder)
     for _, metadata in _distributions(builder):
-        name = metadata["Name"]
-        pinned = re.search(rf"(?i)^{re.escape(name)}==(.*(?:\n    .*)*)", run_lock, re.MULTILINE)
-        hashes = sorted(set(re.findall(r"sha256:([0-9a-f]{64})", pinned[1]))) if pinned else []
-        found.append(Component(name=name, version=metadata["Version"], license=_license_of(metadata), sha256=hashes))
+        name, version = metadata["Name"], metadata["Version"]
+        found.append(Component(name=name, version=version, license=_license_of(metadata), sha256=[hashes[_normalized(name)]]))
+    found += [_rust_library(), Component(name=_ZIG_RUNTIME, version=_zig_version(), license=_LLVM, sha256=[])]
     found.append(Component(name="uPlot", version=_asset_version(), license="MIT", sha256=[]))
     return found
 
@@ -67,18 +70,25 @@ def build_info(builder: Builder, version: str, parts: list[Component]) -> dict[s
 
 def license_texts(builder: Builder, parts: list[Component]) -> str:
     """Return the texts that the licences ask to be handed on, each under a heading with the component's name."""
-    texts = {"Fairlead": [CHECKOUT / "LICENSE"], "uPlot": [CHECKOUT / "build/out/assets/node_modules/uplot/LICENSE"]}
+    zig = builder.result("tools") / "ziglang"
+    files = {
+        "Fairlead": [CHECKOUT / "LICENSE"],
+        "uPlot": [CHECKOUT / "build/out/assets/node_modules/uplot/LICENSE"],
+        _ZIG_RUNTIME: [zig / "LICENSE", zig / "lib/libunwind/LICENSE.TXT"],
+        _RUST_LIBRARY: [_RUST_COPYRIGHT],
+    }
     for part in builder.parts:
         folder = builder.result(part.name) / "licenses"
         if folder.exists():
-            texts[part.name] = sorted(file for file in folder.rglob("*") if file.is_file())
+            files[part.source.removeprefix("pypi:")] = sorted(folder.iterdir())
     for file, metadata in _distributions(builder):
-        texts[metadata["Name"]] = sorted(other for other in file.parent.rglob("*") if other.is_file() and _LICENSE_FILE.match(other.name))
+        own = sorted(other for other in file.parent.rglob("*") if other.is_file() and _LICENSE_FILE.match(other.name))
+        files[metadata["Name"]] = [*own, *files.get(metadata["Name"], ())]
     kinds = {part["name"]: part["license"] for part in parts}
     blocks = []
-    for name, files in texts.items():
+    for name, paths in files.items():
         heading = f"{name}" + (f" ({kinds[name]})" if kinds.get(name) else "")
-        body = "\n\n".join(file.read_text(errors="replace").strip() for file in files)
+        body = "\n\n".join(dict.fromkeys(path.read_text(errors="replace").strip() for path in paths))
         blocks.append(f"{'=' * 100}\n{heading}\n{'=' * 100}\n\n{body or 'See the licence named above.'}\n")
     return "\n".join(blocks)
 
@@ -94,6 +104,32 @@ def _license_of(metadata: "Message[str, str]") -> str:
         return expression
     classifiers = [row.rpartition(" :: ")[2] for row in metadata.get_all("Classifier", []) if row.startswith("License ::")]
     return " AND ".join(classifiers) or (metadata["License"] or "").splitlines()[0][:80]
+
+
+def _archive_hashes(builder: Builder) -> dict[str, str]:
+    """Return the SHA-256 of each distribution's archive by its normalised name."""
+    found = {}
+    for part in builder.parts:
+        file = builder.result(part.name) / "archives.txt"
+        for line in file.read_text().splitlines() if file.exists() else ():
+            digest, archive = line.split()
+            found[_normalized(archive.rpartition("-")[0] if archive.endswith(".tar.gz") else archive.split("-")[0])] = digest
+    return found
+
+
+def _normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _rust_library() -> Component:
+    done = subprocess.run(["/usr/bin/rustc", "--version"], capture_output=True, text=True, check=True)
+    return Component(name=_RUST_LIBRARY, version=done.stdout.split()[1], license="MIT OR Apache-2.0", sha256=[])
+
+
+def _zig_version() -> str:
+    lock = (CHECKOUT / "build/lock/binary-tools.txt").read_text()
+    match = re.search(r"^ziglang==(\S+)", lock, re.MULTILINE)
+    return match[1] if match else ""
 
 
 def _asset_version() -> str:

@@ -39,7 +39,7 @@ def _expanded(arguments: Sequence[str]) -> Iterator[str]:
 
 def _capture(arguments: Sequence[str]) -> None:
     output = arguments[arguments.index("-o") + 1]
-    module = _module_name(os.path.abspath(output))
+    module = module_name(os.path.abspath(output))
     if module is None:
         return
     folders = re.findall(r"^-L\n?(.+)$", "\n".join(arguments), re.MULTILINE)
@@ -60,7 +60,7 @@ def _capture(arguments: Sequence[str]) -> None:
     draft.unlink()
 
 
-def _module_name(output: str) -> str | None:
+def module_name(output: str) -> str | None:
     """Return the dotted name of a module from where it is built, or None for what is no module (a build script, a macro of cargo)."""
     if match := re.search(r"/lib\.[^/]*cpython-\d+/(.*?)\.[^/]*so$", output):
         return match[1].replace("/", ".")

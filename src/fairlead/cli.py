@@ -13,6 +13,7 @@ COMMANDS = {
     "metrics": "Print a sample of this host's metrics.",
     "logs": "Search the stored log lines.",
     "store": "Look after the store: export, verify.",
+    "service": "Install as a systemd service.",
     "validate": "Check a configuration file and what it needs of this host.",
     "completion": "Print the completion script for bash, zsh or fish.",
     "version": "Tell the version, what it was built from and what is loaded.",

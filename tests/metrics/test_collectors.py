@@ -10,7 +10,7 @@ import pytest
 
 from fairlead.core.sample import Tick
 from fairlead.metrics.collector import Collector, Roots
-from fairlead.metrics.collectors.filesystem import FilesystemCollector, parse_mounts
+from fairlead.metrics.collectors.filesystem import FilesystemCollector, parse_mountinfo, parse_mounts
 from fairlead.metrics.registry import BUILDERS, build_collectors
 from fairlead.metrics.settings import DEFAULT_INTERVALS
 from tests.support.waiting import wait_until
@@ -169,6 +169,27 @@ def test_mounts_are_unescaped_and_shadowed_ones_told_once() -> None:
         ("/dev/sdb", "/data", True),
         ("/dev/sdc", "/my disk", False),
     ]
+
+
+def test_mountinfo_tells_what_the_file_system_says_of_read_only() -> None:
+    mounts = parse_mountinfo(
+        "27 1 8:1 / / ro,relatime shared:1 - ext4 /dev/sda rw,errors=remount-ro\n28 27 0:5 / /proc rw - proc proc rw\n"
+        "29 27 8:2 / /my\\040disk rw - xfs /dev/sdb ro\nodd\n30 27 0:9 / /odd rw - ext4\n"
+    )
+    assert [(mount.device, mount.mountpoint, mount.fstype, mount.readonly) for mount in mounts] == [
+        ("/dev/sda", "/", "ext4", False),
+        ("/dev/sdb", "/my disk", "xfs", True),
+    ]
+
+
+@pytest.mark.parametrize(("host", "expected"), [("/dev/sda / ext4 ro 0 0\n", 1.0), (None, 0.0)])
+def test_a_sandbox_does_not_make_the_host_read_only(proc: Tree, host: str | None, expected: float) -> None:
+    proc.write("self/mounts", "/dev/sda / ext4 ro 0 0\n")
+    proc.write("self/mountinfo", "27 1 8:1 / / ro,relatime - ext4 /dev/sda rw\n")
+    if host:
+        proc.write("1/mounts", host)
+    found = values(proc.collector("filesystem").collect(0))
+    assert found["node_filesystem_readonly{device=/dev/sda,fstype=ext4,mountpoint=/}"] == expected
 
 
 def test_a_dead_mount_is_an_error_of_its_own_and_keeps_one_thread(proc: Tree) -> None:

@@ -10,7 +10,7 @@ import re
 import threading
 from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -41,7 +41,7 @@ _NAN = float("nan")
 
 
 class Mount(msgspec.Struct, frozen=True):
-    """One line of /proc/mounts."""
+    """A mounted file system."""
 
     device: str
     mountpoint: str
@@ -59,7 +59,11 @@ class FilesystemCollector:
     aside = True
 
     def __init__(self, roots: Roots, statvfs: Statvfs = os.statvfs, deadline_s: float = DEADLINE_S) -> None:
-        self._paths = (f"{roots.proc}/1/mounts", f"{roots.proc}/self/mounts")
+        self._tables = (
+            (f"{roots.proc}/1/mounts", parse_mounts),
+            (f"{roots.proc}/self/mountinfo", parse_mountinfo),
+            (f"{roots.proc}/self/mounts", parse_mounts),
+        )
         self._statvfs, self._deadline_s = statvfs, deadline_s
         self._stuck: set[str] = set()
         self._layout = Layout(())
@@ -84,10 +88,10 @@ class FilesystemCollector:
         """Nothing is kept open; a stuck thread is a daemon and ends with its call or with the program."""
 
     def _mounts(self) -> list[Mount]:
-        for path in self._paths:
+        for path, parse in self._tables:
             try:
                 with open(path, encoding="utf-8", errors="surrogateescape") as stream:
-                    return parse_mounts(stream.read())
+                    return parse(stream.read())
             except (FileNotFoundError, PermissionError):
                 continue
         return []
@@ -135,13 +139,30 @@ class _Round:
 
 def parse_mounts(text: str) -> list[Mount]:
     """Return the mounts worth watching, in order; one mounted over another is told once (the last), each (device, point) once."""
+    words = (line.split(" ") for line in text.split("\n"))
+    return _watched((line[0], line[1], line[2], line[3]) for line in words if len(line) >= 4)
+
+
+def parse_mountinfo(text: str) -> list[Mount]:
+    """Return the same of /proc/self/mountinfo, with what the file system itself says of read-only, not this process's view of it.
+
+    Where the host's own table is hidden (`hidepid=`), the sandbox of a service (`ProtectSystem=strict`) shows every mount as
+    read-only, and a disk that fills up would be passed over. Format: proc(5), the options of the superblock are the last word.
+    """
+    halves = (line.partition(" - ") for line in text.split("\n"))
+    split = ((view.split(" "), held.split(" ")) for view, _, held in halves)
+    return _watched((held[1], view[4], held[0], held[2]) for view, held in split if len(view) >= 6 and len(held) == 3)
+
+
+def _watched(lines: Iterable[tuple[str, str, str, str]]) -> list[Mount]:
+    """Return the mounts of lines (device, mount point, type, options), unescaped and sorted out."""
     mounts: dict[str, Mount] = {}
-    for line in text.splitlines():
-        words = [_OCTAL.sub(lambda match: chr(int(match[1], 8)), word) for word in line.split(" ")]
-        if len(words) < 4 or _EXCLUDED_TYPES.fullmatch(words[2]) or _EXCLUDED_MOUNTS.search(words[1]):
+    for line in lines:
+        device, mountpoint, fstype, options = (_OCTAL.sub(lambda match: chr(int(match[1], 8)), word) for word in line)
+        if _EXCLUDED_TYPES.fullmatch(fstype) or _EXCLUDED_MOUNTS.search(mountpoint):
             continue
-        mounts.pop(words[1], None)
-        mounts[words[1]] = Mount(words[0], words[1], words[2], "ro" in words[3].split(","))
+        mounts.pop(mountpoint, None)
+        mounts[mountpoint] = Mount(device, mountpoint, fstype, "ro" in options.split(","))
     return list(mounts.values())
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.commands import service
+from fairlead.commands import systemd_unit
 from fairlead.core.errors import UsageError
 from tests.support.program import fairlead
 
@@ -149,7 +149,7 @@ def test_a_newline_in_a_path_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ['/a"b', "/a'b", "/a\\b", "/a\tb", "/a\udcff"])
 def test_a_folder_that_no_list_of_paths_can_name_is_refused(path: str) -> None:
     with pytest.raises(UsageError):
-        service.quote_path(path)
+        systemd_unit.quote_path(path)
 
 
 def test_a_file_sink_may_write_to_its_folder_only(agent_config: Path, tmp_path: Path) -> None:

@@ -33,7 +33,10 @@ class Watcher:
             asyncio.get_running_loop().add_reader(self._descriptor, self._read)
 
     def watch(self, folders: Iterable[str]) -> None:
-        """Watch these directories too; one that cannot be watched is told, and left to the poll."""
+        """Watch these directories too; one that cannot be watched is told, and left to the poll.
+
+        One that may not be read (such as /var/log/private, for all but root) is no fault: no file of it can be found either.
+        """
         if self._descriptor < 0:
             return
         known = set(self._folders.values())
@@ -44,7 +47,7 @@ class Watcher:
             try:
                 self._folders[oscalls.inotify_watch(self._descriptor, folder, _MASK)] = folder
             except OSError as error:
-                if not isinstance(error, FileNotFoundError | NotADirectoryError):
+                if not isinstance(error, FileNotFoundError | NotADirectoryError | PermissionError):
                     problem = f"{folder}: {error.strerror}"
         if problem and problem != self.problem:
             log.warning("directory not watched, polled instead; see fs.inotify.max_user_watches", problem=problem)

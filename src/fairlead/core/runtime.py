@@ -1,6 +1,7 @@
 """The event loop: the one place that starts it, and what signals mean to a long-running command."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
@@ -11,10 +12,13 @@ from fairlead.core import sdnotify
 from fairlead.core.logsetup import Log
 
 log = Log("runtime")
+_GC_THRESHOLD = (2000, 10, 10)
+"""CPython 3.13's own; the entry point defers collections until here."""
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Run a coroutine on uvloop to its end and return its exit code."""
+    gc.set_threshold(*_GC_THRESHOLD)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main)
 

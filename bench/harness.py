@@ -1,6 +1,7 @@
 """Contenders as whole processes in turn, A B C A B C, after a warm-up; the result is the ratio to one of them, pair by pair."""
 
 import json
+import os
 import statistics
 import subprocess
 import time
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 OUT = Path("build/out/bench")
 GO_MODULE = Path("bench/go")
+BINARY = Path("build/out/fairlead")
 
 
 class Contender(NamedTuple):
@@ -53,9 +55,10 @@ class Section(NamedTuple):
 
 
 def build_go() -> None:
-    """Build the programs of bench/go into build/out/bench."""
+    """Build the programs of bench/go into build/out/bench, static and stripped."""
     OUT.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["go", "build", "-trimpath", "-o", f"{OUT.resolve()}/", "./..."], cwd=GO_MODULE, check=True)
+    argv = ["go", "build", "-trimpath", "-ldflags", "-s -w", "-o", f"{OUT.resolve()}/", "./..."]
+    subprocess.run(argv, cwd=GO_MODULE, check=True, env={**os.environ, "CGO_ENABLED": "0"})
 
 
 def in_turn(contenders: Sequence[Contender], rounds: int) -> dict[str, list[Run]]:

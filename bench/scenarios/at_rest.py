@@ -1,6 +1,7 @@
 """`fairlead up` at rest, page closed, beside Debian's node_exporter scraped each second, in the same minutes.
 
-FAIRLEAD_BENCH_REST_S sets how long (default: 600 s, as the contracts say).
+The one file is measured where it is built, else the program from source. FAIRLEAD_BENCH_REST_S sets how long
+(default: 600 s, as the contracts say).
 """
 
 import os
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.harness import Goal, Section, spread
+from bench.harness import BINARY, Goal, Section, spread
 
 SETTLE_S = 15.0
 SLICES = 10
@@ -68,9 +69,10 @@ def measure() -> Section:
     exporter = shutil.which(NODE_EXPORTER)
     if exporter is None:
         raise SystemExit(f"{NODE_EXPORTER} is not installed")
+    program = [str(BINARY.resolve())] if BINARY.exists() else [sys.executable, "-I", "-m", "fairlead"]
     with tempfile.TemporaryDirectory() as state:
         up = subprocess.Popen(
-            [sys.executable, "-I", "-m", "fairlead", "up", "--state-dir", state, "--listen", "127.0.0.1:0"],
+            [*program, "up", "--state-dir", state, "--listen", "127.0.0.1:0"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -87,7 +89,7 @@ def measure() -> Section:
     ours = found["fairlead up"]
     return Section(
         "at_rest",
-        "`fairlead up` at rest, from source",
+        f"`fairlead up` at rest, {'from source' if program[0] == sys.executable else 'the one file'}",
         f"{seconds:.0f} s after {SETTLE_S:.0f} s to settle, in {SLICES} parts; all default collectors, this host's logs, page closed.",
         ("process", "percent of one core", "resident MB"),
         rows,

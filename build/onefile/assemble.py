@@ -11,11 +11,13 @@ from onefile.cache import CHECKOUT, HERE, Builder
 from onefile.errors import BuildError
 
 OUT = CHECKOUT / "build" / "out"
-ASSETS = OUT / "assets" / "node_modules" / "uplot"
+LAUNCHER = ("main", "init", "floor")
 
 
 def assemble(builder: Builder) -> Path:
     """Return the finished file, build/out/fairlead-KIND; build/out/fairlead is a link to it."""
+    if missing := [str(file) for file in inventory.PAGE_LIBRARY if not file.exists()]:
+        raise BuildError(f"{missing[0]} is not there; build by `build/dev binary`, which fetches the page's library")
     work = OUT / "onefile"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
@@ -49,13 +51,13 @@ def _link(builder: Builder, work: Path, objects: list[Path], file: Path) -> None
     zig = [f"{builder.result('tools')}/ziglang/zig", "cc", "-target", builder.target.environment["TARGET_ZIG"], "-fno-sanitize=undefined"]
     environment = {"ZIG_GLOBAL_CACHE_DIR": str(builder.cache / "zig"), "ZIG_LOCAL_CACHE_DIR": str(work / "zig"), "PATH": "/usr/bin:/bin"}
     python = builder.result("python")
-    for name in ("main", "floor"):
+    for name in LAUNCHER:
         source = ["-c", str(HERE / "launcher" / f"{name}.c"), "-o", f"{work}/{name}.o"]
         _run([*zig, "-O2", "-fPIC", f"-I{python}/include/python3.13", f"-I{work}", *source], environment)
     _run([*zig, "-c", f"{work}/archive.S", "-o", f"{work}/archive.o"], environment)
     yaml = builder.result("libyaml")
     _run(
-        [*zig, "-o", str(file), f"{work}/main.o", f"{work}/floor.o", f"{work}/archive.o", *map(str, objects),
+        [*zig, "-o", str(file), *(f"{work}/{name}.o" for name in (*LAUNCHER, "archive")), *map(str, objects),
          f"{python}/lib/libpython-whole.a", f"{yaml}/lib/libyaml.a", "-Wl,--gc-sections", "-Wl,-z,noexecstack", "-Wl,-z,relro", "-Wl,-s",
          "-lunwind", "-lm", "-ldl", "-lpthread", "-lutil", "-lrt"],
         environment,
@@ -76,8 +78,6 @@ def _version() -> str:
 
 def _static_files() -> dict[str, str]:
     """Return the page's files and the library that it loads: name in the archive -> file."""
-    if not ASSETS.exists():
-        raise BuildError(f"{ASSETS} is not there; run it by `build/dev binary`, which fetches the page's library")
     root = CHECKOUT / "src"
     files = {str(file.relative_to(root)): str(file) for file in sorted((root / "fairlead/web/static").rglob("*")) if file.is_file()}
-    return files | {f"fairlead/web/static/vendor/{name}": f"{ASSETS}/dist/{name}" for name in ("uPlot.esm.js", "uPlot.min.css")}
+    return files | {f"fairlead/web/static/vendor/{file.name}": str(file) for file in inventory.PAGE_LIBRARY}

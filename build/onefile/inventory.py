@@ -1,5 +1,6 @@
 """What is inside the file: each component with version, hash and licence, the metadata of distributions, and the licence texts."""
 
+import hashlib
 import re
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from onefile import sources
 from onefile.cache import CHECKOUT, Builder
 from onefile.target import GLIBC_FLOOR
 
+UPLOT = CHECKOUT / "build" / "out" / "assets" / "node_modules" / "uplot"
+PAGE_LIBRARY = (UPLOT / "dist" / "uPlot.esm.js", UPLOT / "dist" / "uPlot.min.css")
+"""What the page loads of npm's; `build/dev` fetches it."""
 _ZIG_RUNTIME = "zig runtime (compiler-rt, libunwind)"
 _RUST_LIBRARY = "Rust standard library"
 _LLVM = "MIT AND Apache-2.0 WITH LLVM-exception"
@@ -50,7 +54,8 @@ def components(builder: Builder) -> list[Component]:
         name, version = metadata["Name"], metadata["Version"]
         found.append(Component(name=name, version=version, license=_license_of(metadata), sha256=[hashes[_normalized(name)]]))
     found += [_rust_library(), Component(name=_ZIG_RUNTIME, version=_zig_version(), license=_LLVM, sha256=[])]
-    found.append(Component(name="uPlot", version=_asset_version(), license="MIT", sha256=[]))
+    page = [hashlib.sha256(file.read_bytes()).hexdigest() for file in PAGE_LIBRARY]
+    found.append(Component(name="uPlot", version=_asset_version(), license="MIT", sha256=page))
     return found
 
 
@@ -73,7 +78,7 @@ def license_texts(builder: Builder, parts: list[Component]) -> str:
     zig = builder.result("tools") / "ziglang"
     files = {
         "Fairlead": [CHECKOUT / "LICENSE"],
-        "uPlot": [CHECKOUT / "build/out/assets/node_modules/uplot/LICENSE"],
+        "uPlot": [UPLOT / "LICENSE"],
         _ZIG_RUNTIME: [zig / "LICENSE", zig / "lib/libunwind/LICENSE.TXT"],
         _RUST_LIBRARY: [_RUST_COPYRIGHT],
     }

@@ -4,8 +4,11 @@
 #include <Python.h>
 #include <marshal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "init.h"
 
 extern const unsigned char archive_start[];
 
@@ -107,6 +110,10 @@ static void start_interpreter(int argc, char **argv) {
     PyImport_AppendInittab("_archive", init_archive);
     PyImport_ExtendInittab(EXTENSIONS);
 
+    // The path calculation heeds these two even in isolated mode, and looks for NAME._pth beside what they name.
+    unsetenv("PYTHONEXECUTABLE");
+    unsetenv("__PYVENV_LAUNCHER__");
+
     PyPreConfig before;
     PyPreConfig_InitIsolatedConfig(&before);
     before.utf8_mode = 1;
@@ -144,6 +151,7 @@ int main(int argc, char **argv) {
     if (argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
         return puts("fairlead " VERSION) < 0 || fflush(stdout) != 0 ? 2 : 0;
     if (argc == 0) return 2;
+    if (getpid() == 1) run_as_child_of_process_1();
     start_interpreter(argc, argv);
     int code = run_module("_importer") || run_module("_start");
     return Py_FinalizeEx() < 0 ? 120 : code;

@@ -29,10 +29,11 @@ def fairlead(*arguments: str, env: Mapping[str, str] | None = None, timeout_s: f
 class Running:
     """A command that runs until it is told to end; its output is collected as it comes. `before` is what starts it."""
 
-    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None, before: Sequence[str] = ()) -> None:
-        self.process = subprocess.Popen(
-            [*before, *PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
-        )
+    def __init__(
+        self, *arguments: str, env: Mapping[str, str] | None = None, before: Sequence[str] = (), program: Sequence[str] | None = None
+    ) -> None:
+        argv = [*before, *(PROGRAM if program is None else program), *arguments]
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})})
         self.out: list[str] = []
         self.err: list[str] = []
         self._threads = [

@@ -1,6 +1,7 @@
 """An HTTP server that keeps what is posted, and answers as it is told."""
 
 import gzip
+import ssl
 import threading
 from collections.abc import Callable
 from email.message import Message
@@ -25,9 +26,9 @@ class Posted(NamedTuple):
 
 
 class Receiver:
-    """Answers 204, unless `statuses` holds the next ones or `judge` gives one for the request."""
+    """Answers 204, unless `statuses` holds the next ones or `judge` gives one for the request; over TLS with a server's context."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.posted: list[Posted] = []
         self.statuses: list[int] = []
         self.judge: Callable[[Posted], int] | None = None
@@ -49,8 +50,10 @@ class Receiver:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_port
-        self.url = f"http://127.0.0.1:{self.port}/api/v1/ingest"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/api/v1/ingest"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def taken(self, kind: str = "log") -> list[dict[str, object]]:

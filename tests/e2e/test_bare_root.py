@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import urllib.error
 from pathlib import Path
 
 import pytest
@@ -62,8 +63,10 @@ def test_up_shows_page_and_lines_as_process_1_of_a_bare_root(root: BareRoot, sta
 
 def test_up_without_proc_names_it(root: BareRoot, start: Start) -> None:
     running = start(*UP, *STATE, before=root.enter(proc=False), program=())
-    url_of(running)
-    running.expect(r"WARNING.*/proc")
+    url = url_of(running)
+    running.expect(r"WARNING no metrics problem=\"/proc is not there; mount it: mount -t proc proc /proc\"")
+    with pytest.raises(urllib.error.HTTPError, match="503"):
+        get(f"{url}/readyz")
     assert end_inner(running) == 0
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import ssl
-import subprocess
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +14,7 @@ from fairlead.core.sample import MetricType
 from fairlead.web import server as server_module
 from fairlead.web.routes import ROUTES
 from fairlead.web.tls import Certificate
+from tests.support.certificate import make_certificate
 from tests.support.samples import NOON_NS, SECOND_NS, batch, layout, tick
 from tests.support.waiting import until
 from tests.web.serving import serving
@@ -243,29 +243,6 @@ async def test_a_port_in_use_says_what_to_give(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="in use; give another address with --listen"):
             async with serving(tmp_path / "b", listen=served.url.partition("://")[2]):
                 pass
-
-
-def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """Make a self-signed pair with openssl."""
-    pair = folder / f"{name}.pem", folder / f"{name}.key"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        f"/CN={name}",
-    ]
-    subprocess.run(
-        [*command, "-addext", "subjectAltName=IP:127.0.0.1", "-out", str(pair[0]), "-keyout", str(pair[1])], check=True, capture_output=True
-    )
-    return pair
 
 
 def test_a_changed_certificate_is_loaded_and_a_broken_one_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

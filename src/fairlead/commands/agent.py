@@ -95,7 +95,10 @@ class Agent:
         dead_letters = DeadLetterFile(state.path / "dead-letters.ndjson")
         own = [str(state.path)] + ([settings.sink.file.path] if settings.sink.file else [])
         self._delivery = Delivery(sink, self._clock, self._telemetry, self._readiness, checkpoint=checkpoint, dead_letters=dead_letters)
-        self._runner = MetricsRunner(dict(settings.metrics), Roots(), self._clock, self._telemetry, self._delivery.offer_ticks)
+        roots = Roots()
+        if settings.metrics:
+            self._readiness.add("metrics", roots.problem)
+        self._runner = MetricsRunner(dict(settings.metrics), roots, self._clock, self._telemetry, self._delivery.offer_ticks)
         self._readers = LogReaders(
             settings.logs,
             settings.journal,

@@ -16,5 +16,7 @@ def command(shell: str) -> int:
     found = get_completion_class(shell)
     assert found is not None, shell
     # The script asks the program itself, by a variable in its environment; the command table is not needed to print it.
-    click.echo(found(click.Command("fairlead"), {}, "fairlead", "_FAIRLEAD_COMPLETE").source())
+    # Not `source()`: that runs the host's bash to learn its version.
+    script = found(click.Command("fairlead"), {}, "fairlead", "_FAIRLEAD_COMPLETE")
+    click.echo(script.source_template % script.source_vars())
     return 0

@@ -114,7 +114,9 @@ class HostMonitor:
         own = [str(state.path)] if state else []
         self._store = store
         self._delivery = Delivery(writer, self._clock, self._telemetry, self._readiness)
-        self._runner = MetricsRunner(_intervals(settings.metrics), Roots(), self._clock, self._telemetry, writer.offer_ticks)
+        roots = Roots()
+        self._readiness.add("metrics", roots.problem)
+        self._runner = MetricsRunner(_intervals(settings.metrics), roots, self._clock, self._telemetry, writer.offer_ticks)
         self._readers = LogReaders(
             settings.logs,
             settings.journal,
@@ -137,6 +139,8 @@ class HostMonitor:
 
     def _announce(self, state: StateDir | None) -> None:
         print(f"fairlead watches {self._host}: {self._server.url}", flush=True)  # noqa: T201 - what the user waits for
+        if problem := Roots().problem():
+            log.warning("no metrics", problem=problem)
         log.info("started", url=self._server.url, state_dir=state.path if state else "in memory")
         sdnotify.notify("READY=1", f"STATUS=page at {self._server.url}")
         gc.collect()

@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import click
 import orjson
@@ -47,8 +46,8 @@ def command(
         raise UsageError("--push sends JSON; give it alone, with --json or with --stream")
     intervals = _intervals(only, parse_intervals(interval))
     roots = Roots()
-    if not Path(roots.proc, "stat").exists():
-        raise UsageError(f"{roots.proc} is not there; mount it: mount -t proc proc {roots.proc}")
+    if problem := roots.problem():
+        raise UsageError(problem)
     if stream or push_url:
         return _report(intervals, roots, push_url, token_file or "", ca_file or "", stream=stream, echo=as_json)
     if watch:

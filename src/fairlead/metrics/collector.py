@@ -17,6 +17,10 @@ class Roots(msgspec.Struct, frozen=True):
     proc: str = "/proc"
     sys: str = "/sys"
 
+    def problem(self) -> str:
+        """Return why nothing can be sampled and what to do, or nothing."""
+        return "" if os.path.exists(f"{self.proc}/stat") else f"{self.proc} is not there; mount it: mount -t proc proc {self.proc}"
+
 
 class Collector(Protocol):
     """One source of numbers. `collect` returns within microseconds unless `aside` says that it waits for a file system."""

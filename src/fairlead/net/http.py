@@ -64,6 +64,10 @@ class Poster:
                 if answer.status == 413:
                     raise SinkTooLarge(problem)
                 raise SinkRejected(problem)
+        except aiohttp.ClientConnectorCertificateError as error:
+            option = "--ca-file" if self._key.startswith("--") else f"{self._key.rpartition('.')[0]}.ca_file"
+            reason = getattr(error.certificate_error, "verify_message", "") or str(error.certificate_error)
+            raise SinkUnavailable(f"{self._url}: its certificate is not trusted ({reason}); name its authority with {option}") from None
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise SinkUnavailable(f"{self._url}: {str(error) or 'no answer in time'}") from None
 

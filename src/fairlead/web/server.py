@@ -54,24 +54,27 @@ def _quiet() -> logging.Logger:
 class _BoundedServer(web.Server):
     """Closes what is one connection too many, and what connects and says nothing."""
 
+    def __init__(self, handler: Any, **options: Any) -> None:  # noqa: ANN401 - aiohttp's own signature
+        super().__init__(handler, **options)
+        self._silent: dict[Any, asyncio.TimerHandle] = {}
+
     def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:  # noqa: ANN401 - aiohttp's RequestHandler
         """Count a connection and give it its deadline."""
         super().connection_made(handler, transport)
         if len(self.connections) > MAX_CONNECTIONS:
             transport.abort()
             return
-        asyncio.get_running_loop().call_later(FIRST_REQUEST_S, self._check, handler, transport)
+        self._silent[handler] = asyncio.get_running_loop().call_later(FIRST_REQUEST_S, transport.abort)
 
-    def _check(self, handler: Any, transport: asyncio.Transport) -> None:  # noqa: ANN401 - aiohttp's RequestHandler
-        if handler in self.connections and handler not in self.spoken:
-            transport.abort()
+    def has_spoken(self, handler: Any) -> None:  # noqa: ANN401 - aiohttp's RequestHandler
+        """Let a connection live on: a request came."""
+        if timer := self._silent.pop(handler, None):
+            timer.cancel()
 
     def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:  # noqa: ANN401 - aiohttp's RequestHandler
         """Forget a connection."""
-        self.spoken.discard(handler)
+        self.has_spoken(handler)
         super().connection_lost(handler, exc)
-
-    spoken: set[Any]
 
 
 class WebServer:
@@ -97,7 +100,6 @@ class WebServer:
         self._server = _BoundedServer(
             self._answer, access_log=None, keepalive_timeout=_KEEPALIVE_S, lingering_time=_LINGER_S, logger=_quiet()
         )
-        self._server.spoken = set()
         self._runner = web.ServerRunner(self._server, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
         context = self._certificate.context if self._certificate else None
@@ -140,7 +142,7 @@ class WebServer:
             await asyncio.to_thread(self._certificate.reload_if_changed)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        self._server.spoken.add(request.protocol)
+        self._server.has_spoken(request.protocol)
         response: web.StreamResponse
         try:
             response = await self._dispatch(request)

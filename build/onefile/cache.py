@@ -3,28 +3,26 @@
 import fcntl
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from onefile import sources
+from onefile import distributions, sources
 from onefile.errors import BuildError
 from onefile.parts import PARTS, Part
 from onefile.target import Target
+from onefile.toolchain import environment
 
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
-_PASSED = re.compile(r"^(PIP_\w+|\w+_proxy|\w+_PROXY|SSL_CERT_FILE|CARGO_(HOME|REGISTRIES\w*|NET\w*)|HOME|LANG)$")
 COMPLETE = ".complete"
-NOT_INSIDE = ("cython", "setuptools", "markdown-it-py", "mdurl", "pygments")
-"""What only builds, and what rich needs for source code and documents, which no command shows."""
-CFLAGS = "-O2 -fPIC -g0 -ffunction-sections -fdata-sections"
+"""The mark of a part that is whole; its time is that of its last use."""
+_KEPT_S = 30 * 86_400
 
 
 def cache_folder() -> Path:
@@ -45,7 +43,6 @@ class Builder:
         self._parts = {part.name: part for part in parts}
         self._keys: dict[str, str] = {}
         self._pins = sources.locked()[1]
-        self.built: list[tuple[str, float]] = []
 
     def result(self, name: str) -> Path:
         """Return the folder of a part's result."""
@@ -56,13 +53,14 @@ class Builder:
         if name not in self._keys:
             part = self._parts[name]
             digest = hashlib.sha256()
-            for text in (str(part), str(self.target.environment), CFLAGS, *(self.key(need) for need in part.needs)):
+            for text in (str(part), str(self.target.environment), *(self.key(need) for need in part.needs)):
                 digest.update(text.encode() + b"\0")
             if part.source in self._pins:
                 digest.update(str(self._pins[part.source]).encode())
             if part.source.startswith("pypi:"):
-                digest.update(str(self._wanted(part)).encode())
-            for path in (HERE / "recipes" / f"{part.recipe or part.name}.sh", HERE / "capture.py", *map(CHECKOUT.joinpath, part.inputs)):
+                digest.update(str(distributions.wanted(part, self.parts)).encode())
+            recipe = HERE / "recipes" / f"{part.recipe or part.name}.sh"
+            for path in (recipe, HERE / "capture.py", HERE / "toolchain.py", *map(CHECKOUT.joinpath, part.inputs)):
                 for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
                     if file.is_file():
                         digest.update(str(file.relative_to(CHECKOUT)).encode() + b"\0" + file.read_bytes())
@@ -82,18 +80,25 @@ class Builder:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+            self._prune()
+
+    def _prune(self) -> None:
+        """Remove results that no build has used for a month."""
+        for mark in (self.cache / "parts").glob(f"*/{COMPLETE}"):
+            if mark.stat().st_mtime < time.time() - _KEPT_S:
+                shutil.rmtree(mark.parent)
 
     def _build_after(self, part: Part, needs: list["Future[None]"]) -> None:
         for need in needs:
             need.result()
-        if (self.result(part.name) / COMPLETE).exists():
+        mark = self.result(part.name) / COMPLETE
+        if mark.exists():
+            mark.touch()
             return
         begin = time.monotonic()
         print(f"build/binary: {part.name} ...", file=sys.stderr, flush=True)
         self._run(part)
-        took = time.monotonic() - begin
-        self.built.append((part.name, took))
-        print(f"build/binary: {part.name} took {took:.0f} s", file=sys.stderr, flush=True)
+        print(f"build/binary: {part.name} took {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
 
     def _run(self, part: Part) -> None:
         # The result lies where it will be used from the start, as prefixes end up in what is built; a mark says that it is whole.
@@ -101,6 +106,8 @@ class Builder:
         for folder in (work, out):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
+        if part.modules:
+            (out / "objects").mkdir()
         pin = self._pins.get(part.source)
         source = work / "source"
         source.mkdir()
@@ -108,14 +115,14 @@ class Builder:
             source = sources.unpack(sources.fetch(pin, self.cache / "sources"), pin, source)
             _keep_licenses(source, out / "licenses")
         if part.source.startswith("pypi:"):
-            (source / "requirements.txt").write_text("".join(self._wanted(part).values()))
+            (source / "requirements.txt").write_text("".join(distributions.wanted(part, self.parts).values()))
         log = work / "log"
         script = HERE / "recipes" / f"{part.recipe or part.name}.sh"
         with log.open("wb") as stream:
             done = subprocess.run(
                 ["bash", "-euo", "pipefail", str(script)],
                 cwd=source,
-                env=self._environment(part, work, out),
+                env=environment(self, part, work, out),
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -130,68 +137,12 @@ class Builder:
         (out / COMPLETE).touch()
         shutil.rmtree(work)
 
-    def _wanted(self, part: Part) -> dict[str, str]:
-        """Return the part's requirements: the one that its source names, or for `pypi:*` all that no other part builds."""
-        others = {other.source.removeprefix("pypi:").lower() for other in self.parts}
-        wanted = part.source.removeprefix("pypi:").lower()
-        return {
-            name: lines
-            for name, lines in _requirements().items()
-            if (name.lower() not in others if wanted == "*" else name.lower() == wanted)
-        }
-
-    def _environment(self, part: Part, work: Path, out: Path) -> Mapping[str, str]:
-        tools = self.result("tools")
-        wrappers = self._wrappers(work, tools)
-        (out / "objects").mkdir() if part.modules else None
-        return {
-            **{name: value for name, value in os.environ.items() if _PASSED.match(name)},
-            **self.target.environment,
-            **{f"DEP_{need.upper()}": str(self.result(need)) for need in part.needs},
-            **{name.upper(): str(path) for name, path in wrappers.items()},
-            "PATH": f"{wrappers['cc'].parent}:{tools}/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-            "CFLAGS": CFLAGS, "LDFLAGS": "", "JOBS": str(os.cpu_count() or 2), "OUT": str(out), "CHECKOUT": str(CHECKOUT),
-            "NEEDS": " ".join(str(self.result(need)) for need in part.needs if need not in ("tools", "python")),
-            "PYTHON": f"{self.result('python')}/bin/python3.13", "PYTHONPATH": str(tools), "PYTHONDONTWRITEBYTECODE": "1",
-            "CAPTURE_DIR": str(out / "objects"), "CAPTURE_CRATES": "orjson=orjson.orjson",
-            "BINUTILS_LD": "ld", "BINUTILS_OBJCOPY": "objcopy",
-            "ZIG_GLOBAL_CACHE_DIR": str(self.cache / "zig"), "ZIG_LOCAL_CACHE_DIR": str(work / "zig"),
-            "SOURCE_DATE_EPOCH": "0", "LC_ALL": "C.UTF-8", "TMPDIR": str(work),
-        }  # fmt: skip
-
-    def _wrappers(self, work: Path, tools: Path) -> dict[str, Path]:
-        """Write the compiler's names: cc, cxx, ar, ranlib, and the same that capture what they link."""
-        zig, capture = f"{tools}/ziglang/zig", f"python3 -I {HERE}/capture.py"
-        options = '-target "$TARGET_ZIG" -fno-sanitize=undefined -Wno-date-time'
-        commands = {
-            "cc": f"{zig} cc {options}",
-            "cxx": f"{zig} c++ {options}",
-            "ar": f"{zig} ar",
-            "ranlib": f"{zig} ranlib",
-            "capture_cc": f"{capture} {zig} cc {options} --",
-            "capture_cxx": f"{capture} {zig} c++ {options} --",
-            "capture_rust": f"{capture} gcc --",
-        }
-        folder = work / "wrappers"
-        folder.mkdir(exist_ok=True)
-        for name, command in commands.items():
-            (folder / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
-            (folder / name).chmod(0o755)
-        return {name: folder / name for name in commands}
-
 
 def _keep_licenses(source: Path, into: Path) -> None:
     into.mkdir()
     for file in (source / "LICENSE", source / "LICENSE.txt", source / "COPYING", source / "License", source / "debian" / "copyright"):
         if file.is_file():
             shutil.copyfile(file, into / file.name)
-
-
-def _requirements() -> dict[str, str]:
-    """Return the requirements of build/lock/run.txt that run on 3.13 and go into the file: name -> its lines."""
-    text = (CHECKOUT / "build" / "lock" / "run.txt").read_text()
-    blocks = re.findall(r"^(([A-Za-z][\w.-]*)==.*(?:\n    .*)*\n)", text, re.MULTILINE)
-    return {name: body for body, name in blocks if name not in NOT_INSIDE and "python_full_version < '3.13'" not in body}
 
 
 @contextmanager

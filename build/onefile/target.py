@@ -1,5 +1,6 @@
 """What is built for: a processor and a C library. A new kind is a row of KINDS and what its recipes need to know."""
 
+import os
 from typing import NamedTuple
 
 GLIBC_FLOOR = "2.17"
@@ -29,6 +30,11 @@ class Target(NamedTuple):
             "TARGET_RUST": f"{self.arch}-unknown-linux-{abi}",
             "TARGET_OPENSSL": f"linux-{self.arch}",
         }
+
+    @property
+    def binutils(self) -> str:
+        """The prefix of the GNU binutils for the target: none for those of this machine."""
+        return "" if self.arch == os.uname().machine else f"{self.arch}-linux-gnu-"
 
     @property
     def libraries(self) -> frozenset[str]:

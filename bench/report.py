@@ -50,9 +50,8 @@ def _render(section: Section, measured_on: str) -> str:
         f"| {' | '.join(section.header)} |",
         f"|{'---|' * len(section.header)}",
         *(f"| {' | '.join(row)} |" for row in section.rows),
-        "",
-        "| goal | measured | met |",
-        "|---|---|---|",
-        *(f"| {goal.text} | {goal.figure:.2f} | {'yes' if goal.met else '**no**'} |" for goal in section.goals),
     ]
+    if section.goals:
+        lines += ["", "| goal | measured | met |", "|---|---|---|"]
+        lines += [f"| {goal.text} | {goal.figure:.2f} | {'yes' if goal.met else '**no**'} |" for goal in section.goals]
     return "\n".join(lines)

@@ -24,10 +24,9 @@ def client_context(ca_file: str = "") -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=ca_file or None)
         if not ca_file and ssl.get_default_verify_paths().cafile is None and (bundle := _host_bundle()):
             context.load_verify_locations(cafile=bundle)
-    except (OSError, ssl.SSLError) as error:
-        raise UsageError(
-            f"CA file {ca_file or _host_bundle()}: {getattr(error, 'strerror', None) or 'not PEM'}; give PEM certificates"
-        ) from None
+    except OSError as error:
+        reason = "not PEM" if isinstance(error, ssl.SSLError) else error.strerror
+        raise UsageError(f"CA file {ca_file or _host_bundle()}: {reason}; give PEM certificates") from None
     return context
 
 

@@ -81,6 +81,7 @@ def test_the_trace_tells_the_modules_that_python_seeks(tmp_path: Path) -> None:
         ("version --licenses", INTERPRETER),
         ("metrics --json", INTERPRETER + PROC),
         ("metrics --only=load", INTERPRETER + PROC),
+        ("completion bash", INTERPRETER),
         ("completion zsh", INTERPRETER),
     ],
 )

@@ -37,9 +37,9 @@ PROC = r"""
 """
 HTTP = r"""
 /etc/(resolv\.conf|hosts|nsswitch\.conf|host\.conf|gai\.conf|passwd|group|mime\.types)
-(/etc/ssl|/usr/lib/ssl)/(openssl\.cnf|cert\.pem|certs(/ca-certificates\.crt)?)
+(/etc/ssl|/usr/lib/ssl)/openssl\.cnf
 """
-"""aiohttp loads the host's types and certificates when it is imported."""
+"""aiohttp loads the host's types when it is imported."""
 JOURNAL = r"""
 (/var/log|/run/log)/journal(/.*)?
 /etc/machine-id

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import aiohttp
-
 from fairlead.core.errors import SinkRejected, SinkTooLarge, SinkUnavailable, UsageError
+from fairlead.net.aio import aiohttp
 from fairlead.net.trust import client_context
 
 CONNECT_TIMEOUT_S = 10.0

@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 import orjson
-from aiohttp import web
+
+from fairlead.net.aio import web
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'",

@@ -7,7 +7,8 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 import msgspec
-from aiohttp import web
+
+from fairlead.net.aio import web
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",

@@ -6,10 +6,9 @@ from collections import deque
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
-from aiohttp import web
-
 from fairlead.core.clock import Clock
 from fairlead.core.errors import UsageError
+from fairlead.net.aio import web
 from fairlead.web.answers import ApiError
 from fairlead.web.settings import WebSettings, is_loopback, split_listen
 

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Annotated, TypeVar, get_origin, get_type_hints
 
 import msgspec
-from aiohttp import web
 
 from fairlead.core.clock import Clock
+from fairlead.net.aio import web
 from fairlead.web.answers import ApiError
 
 DEFAULT_RANGE_S = 300.0

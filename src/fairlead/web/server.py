@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from aiohttp import web
 
 from fairlead.core.clock import Clock
 from fairlead.core.errors import UsageError
 from fairlead.core.logsetup import Log
 from fairlead.core.readiness import Readiness
 from fairlead.core.telemetry import Telemetry
+from fairlead.net.aio import web
 from fairlead.net.prometheus import CONTENT_TYPE, Exposition, exposition
 from fairlead.web.answers import SECURITY_HEADERS, ApiError, json_answer, text_answer
 from fairlead.web.api import LoginBody

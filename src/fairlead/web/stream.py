@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 import orjson
-from aiohttp import web
 
 from fairlead.core.clock import Clock
 from fairlead.core.verdict import Verdict
+from fairlead.net.aio import web
 from fairlead.store.interface import LogQuery, Store
 from fairlead.store.query import parse_query
 from fairlead.web.answers import SECURITY_HEADERS, ApiError

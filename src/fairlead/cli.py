@@ -1,5 +1,6 @@
 """The command table. Each command's module is imported only when the command is run or asked for its help."""
 
+import errno
 import importlib
 import sys
 
@@ -7,6 +8,8 @@ import click
 
 from fairlead.core.errors import FairleadError
 
+_OUTPUT_FAILED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What only writing brings; what a command writes elsewhere, it answers for itself."""
 COMMANDS = {
     "up": "Watch this host: metrics, logs, store and web page; needs no configuration.",
     "agent": "Ship this host's logs and metrics to a sink.",
@@ -66,6 +69,12 @@ def run(argv: list[str]) -> int:
     except FairleadError as error:
         for line in error.lines():
             click.echo(line, err=True)
+        return 2
+    except OSError as error:
+        if error.errno not in _OUTPUT_FAILED:
+            raise
+        _close_stdout()
+        click.echo(f"fairlead: stdout: {error.strerror}; free some space or write elsewhere", err=True)
         return 2
     except (KeyboardInterrupt, click.Abort):
         return 130

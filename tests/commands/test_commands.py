@@ -158,6 +158,14 @@ def test_validate_tells_every_finding_with_its_place(tmp_path: Path) -> None:
     assert fairlead("validate", "--json", str(file)).returncode == 2
 
 
+@pytest.mark.parametrize("arguments", [["version"], ["metrics", "--json"], ["completion", "fish"]])
+def test_output_that_finds_no_room_is_told_in_a_line(arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=30)
+    assert done.returncode == 2
+    assert done.stderr == "fairlead: stdout: No space left on device; free some space or write elsewhere\n"
+
+
 def test_version_names_every_kernel() -> None:
     assert json.loads(fairlead("version", "--json").stdout)["native"] == ["linescan", "oscalls", "procparse"]
     assert re.fullmatch(r"fairlead \d+\.\d+\.\d+\n", fairlead("--version").stdout)

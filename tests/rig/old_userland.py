@@ -61,7 +61,10 @@ def _download(folder: Path) -> Path:
 def _mirror() -> str:
     """Return the mirror of Debian's main archive that this machine's apt uses."""
     targets = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)"], capture_output=True, text=True, check=True).stdout
-    return next(site for site in targets.split() if re.search(r"debian/?$", site))
+    found = [site for site in targets.split() if re.search(r"debian/?$", site)]
+    if not found:
+        raise OldUserlandError("apt has no mirror of Debian; add one to /etc/apt/sources.list.d")
+    return found[0]
 
 
 def _run(argv: list[str], folder: Path) -> None:

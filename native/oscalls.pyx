@@ -1,4 +1,4 @@
-# System calls that CPython does not offer on Linux: inotify(7) and the birth time of statx(2).
+# System calls that CPython does not offer on Linux: inotify(7), the birth time of statx(2), the child subreaper of prctl(2).
 #
 # pyinotify was the plan; it looks libc up with ctypes.util.find_library (which runs ldconfig or a compiler), needs
 # asyncore, which Python 3.12 removed, and makes an object an event. This binding is smaller than the shims it would need.
@@ -37,6 +37,11 @@ cdef extern from "<sys/inotify.h>" nogil:
         _ONLYDIR "IN_ONLYDIR"
         _UNMOUNT "IN_UNMOUNT"
 
+cdef extern from "<sys/prctl.h>" nogil:
+    int prctl(int option, ...)
+    enum:
+        PR_SET_CHILD_SUBREAPER
+
 cdef extern from *:
     """
     #include <stdint.h>
@@ -66,6 +71,17 @@ cdef extern from *:
     }
     """
     int64_t fairlead_birth_ns(int fd) nogil
+
+cdef extern from "cpu.h" nogil:
+    int fairlead_cpu_has(int wanted)
+    enum:
+        FAIRLEAD_CPU_SSE42
+        FAIRLEAD_CPU_PCLMUL
+        FAIRLEAD_CPU_AVX2
+        FAIRLEAD_CPU_AVX512F
+        FAIRLEAD_CPU_ASIMD
+        FAIRLEAD_CPU_CRC32
+        FAIRLEAD_CPU_PMULL
 
 IN_MODIFY = _MODIFY
 IN_ATTRIB = _ATTRIB
@@ -125,3 +141,20 @@ def inotify_parse(bytes data not None):
 
 def birth_ns(int fd):
     return fairlead_birth_ns(fd)
+
+
+def cpu_features():
+    known = {
+        "sse4_2": FAIRLEAD_CPU_SSE42,
+        "pclmulqdq": FAIRLEAD_CPU_PCLMUL,
+        "avx2": FAIRLEAD_CPU_AVX2,
+        "avx512f": FAIRLEAD_CPU_AVX512F,
+        "asimd": FAIRLEAD_CPU_ASIMD,
+        "crc32": FAIRLEAD_CPU_CRC32,
+        "pmull": FAIRLEAD_CPU_PMULL,
+    }
+    return [name for name, feature in known.items() if fairlead_cpu_has(feature)]
+
+
+def adopt_orphans():
+    return prctl(PR_SET_CHILD_SUBREAPER, <unsigned long>1, <unsigned long>0, <unsigned long>0, <unsigned long>0) == 0

@@ -13,9 +13,14 @@ _OUTPUT_FAILED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 COMMANDS = {
     "up": "Watch this host: metrics, logs, store and web page; needs no configuration.",
     "agent": "Ship this host's logs and metrics to a sink.",
+    "collect": "Take in what agents send, store it and show it.",
     "metrics": "Print a sample of this host's metrics.",
     "logs": "Search the stored log lines.",
+    "audit": "Prove for each source what was stored, lost or doubled.",
     "store": "Look after the store: export, verify.",
+    "spool": "Look after an agent's spool: verify, export, repair.",
+    "jobs": "Run many commands at once, as GNU parallel does, and resume after a crash.",
+    "bench": "Measure this program beside Go, Python and what is installed.",
     "service": "Install as a systemd service.",
     "validate": "Check a configuration file and what it needs of this host.",
     "completion": "Print the completion script for bash, zsh or fish.",
@@ -69,6 +74,9 @@ def run(argv: list[str]) -> int:
     except FairleadError as error:
         for line in error.lines():
             click.echo(line, err=True)
+        return 2
+    except PermissionError as error:
+        click.echo(f"fairlead: {error.filename or 'a file'}: {error.strerror}; run as root or as fairlead's user", err=True)
         return 2
     except OSError as error:
         if error.errno not in _OUTPUT_FAILED:

@@ -1,36 +1,45 @@
 """`fairlead agent -c FILE`: ships this host's logs and metrics to a sink, without page and store.
 
 files -> Pipeline -+
-journal -----------+-> Delivery -> Sink (stdout | file | http), then its acknowledgement -> CheckpointFile
-collectors -> MetricsRunner -+
+journal -----------+-> Shipper -+-> Delivery -> Sink (kafka | http | file | stdout), then its acknowledgement -> CheckpointFile
+collectors -> MetricsRunner -+  +-> Spool while the sink is away
 """
 
 import asyncio
 import gc
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
+import orjson
 
+from fairlead._native.encode import keep_heap
 from fairlead.commands.settings import AgentSettings
 from fairlead.core import config, logsetup, runtime, sdnotify, statedir
 from fairlead.core.clock import SystemClock
 from fairlead.core.context import RunContext
 from fairlead.core.errors import FairleadError
+from fairlead.core.faults import abort_at
 from fairlead.core.logsetup import Log
 from fairlead.core.readiness import Readiness
-from fairlead.core.sink import Sink
+from fairlead.core.sample import Tick, to_json
+from fairlead.core.sink import Keyed, Kind, Sink
+from fairlead.core.spool import Problem, Spool, log_problem
+from fairlead.core.spool.settings import FOLDER_NAME
 from fairlead.core.statedir import StateDir
 from fairlead.core.telemetry import Telemetry
 from fairlead.logs.checkpoint import CheckpointFile
 from fairlead.logs.deadletter import DeadLetterFile
 from fairlead.logs.delivery import Delivery
+from fairlead.logs.encoded import encoding
+from fairlead.logs.heartbeat import Heartbeat
 from fairlead.logs.readers import LogReaders
 from fairlead.logs.redact import Redactor
-from fairlead.logs.sinks import make_sink
+from fairlead.logs.ship import Shipper
+from fairlead.logs.sinks import make_sink, output_of
 from fairlead.metrics.collector import Roots
 from fairlead.metrics.runner import MetricsRunner
 
@@ -38,6 +47,9 @@ if TYPE_CHECKING:
     from fairlead.web.server import WebServer as Server
 
 log = Log("agent")
+_GOODBYE_S = 1.0
+_KEPT_HEAP_BYTES = 16 << 20
+"""What a round of blocks and batches needs again and again."""
 
 
 @click.command("agent")
@@ -69,20 +81,26 @@ class Agent:
     async def run(self) -> int:
         """Run until a signal ends it; return the exit code."""
         settings = self._settings
+        keep_heap(_KEPT_HEAP_BYTES)
         async with AsyncExitStack() as stack:
             state = StateDir(Path(settings.state_dir) if settings.state_dir else statedir.default_path())
             stack.callback(state.close)
-            checkpoint = CheckpointFile(state.path / "checkpoint.json", self._clock, self._readiness)
+            context = RunContext(self._host, state.agent_id, self._clock, self._telemetry, self._readiness)
+            checkpoint = CheckpointFile(state.path, self._clock, self._readiness, step=abort_at)
             stack.callback(checkpoint.close)
-            sink = make_sink(settings.sink, state.agent_id, self._clock)
+            topics: dict[Kind, str] = {"heartbeat": settings.heartbeat.topic, "metric": settings.metrics.topic}
+            sink = make_sink(settings.sink, state.agent_id, self._clock, topics)
             stack.push_async_callback(sink.close)
             await sink.start()
-            self._compose(sink, checkpoint, state)
+            spool = await self._open_spool(state, stack)
+            self._compose(sink, checkpoint, spool, state, context)
             stack.callback(self._runner.close)
             await self._serve(stack)
             signals = await stack.enter_async_context(runtime.Signals(self._reload))
-            stack.push_async_callback(self._delivery.close)
-            parts = [*self._readers.parts(), self._runner.run(), self._delivery.run(self._host), checkpoint.run()]
+            stack.push_async_callback(self._end)
+            parts = [*self._readers.parts(), self._runner.run(), self._shipper.run(), checkpoint.run()]
+            if self._heartbeat is not None:
+                parts.append(self._heartbeat.run())
             running = await stack.enter_async_context(runtime.Parts(parts))
             log.info("started", sink=sink.name, state_dir=state.path)
             sdnotify.notify("READY=1", f"STATUS=shipping to {sink.name}")
@@ -90,24 +108,62 @@ class Agent:
             gc.freeze()
             return await running.until_stopped(signals)
 
-    def _compose(self, sink: Sink, checkpoint: CheckpointFile, state: StateDir) -> None:
-        settings, positions = self._settings, checkpoint.positions()
+    async def _open_spool(self, state: StateDir, stack: AsyncExitStack) -> Spool | None:
+        """Open the spool of a sink that can be away; a file or a pipe is waited for."""
+        if self._settings.sink.kafka is None and self._settings.sink.http is None:
+            return None
+        damages = self._telemetry.counter("fairlead_spool_damages_total", "Places of the spool that had to be passed over.")
+
+        def report(problem: Problem) -> None:
+            log_problem(problem)
+            damages.add()
+
+        spool = Spool(state.path / FOLDER_NAME, self._settings.spool.max_size, step=abort_at, report=report)
+        await asyncio.to_thread(spool.open)
+        stack.callback(spool.close)
+        return spool
+
+    def _compose(self, sink: Sink, checkpoint: CheckpointFile, spool: Spool | None, state: StateDir, context: RunContext) -> None:
+        settings = self._settings
         dead_letters = DeadLetterFile(state.path / "dead-letters.ndjson")
-        own = [str(state.path)] + ([settings.sink.file.path] if settings.sink.file else [])
-        self._delivery = Delivery(sink, self._clock, self._telemetry, self._readiness, checkpoint=checkpoint, dead_letters=dead_letters)
+        own = [str(state.path), str(state.path / FOLDER_NAME)] + ([settings.sink.file.path] if settings.sink.file else [])
+        delivery = Delivery(sink, self._clock, self._telemetry, self._readiness, dead_letters)
+        self._shipper = Shipper(delivery, sink, output_of(settings.sink), checkpoint, spool, context, grace_s=settings.spool.after)
         roots = Roots()
-        if settings.metrics:
+        if settings.metrics.intervals():
             self._readiness.add("metrics", roots.problem)
-        self._runner = MetricsRunner(dict(settings.metrics), roots, self._clock, self._telemetry, self._delivery.offer_ticks)
+        self._runner = MetricsRunner(dict(settings.metrics.intervals()), roots, self._clock, self._telemetry, self._offer_ticks)
         self._readers = LogReaders(
             settings.logs,
             settings.journal,
             settings.redact,
-            self._delivery.send,
-            positions,
-            RunContext(self._host, state.agent_id, self._clock, self._telemetry, self._readiness),
+            self._shipper.send,
+            checkpoint.positions(),
+            context,
             own=own,
+            deliver_journal=self._shipper.wait_and_send,
+            encoding=encoding(output_of(settings.sink), context),
+            away=self._shipper.away,
+            cpu_share=1.0,
         )
+        self._heartbeat: Heartbeat | None = None
+        if spool is not None:
+            self._heartbeat = Heartbeat(self._shipper, context, float(settings.heartbeat.interval), self._measure)
+
+    def _offer_ticks(self, ticks: Sequence[Tick]) -> None:
+        self._shipper.offer_sample(Keyed(self._host, orjson.dumps(to_json(ticks, self._host, ticks[0].time_ns))))
+
+    def _measure(self) -> dict[str, float]:
+        """Return the numbers of a heartbeat."""
+        lag_bytes, lag_s = self._readers.lag()
+        return {"sources": self._readers.followed(), "lag_bytes": lag_bytes, "lag_s": round(lag_s, 3)}
+
+    async def _end(self) -> None:
+        """Let what is under way end, and say goodbye where somebody listens."""
+        await self._shipper.close()
+        if self._heartbeat is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._heartbeat.tell("stopping"), _GOODBYE_S)
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         """Serve /metrics, /livez and /readyz where `listen` asks for it; else the web server is not even loaded."""
@@ -129,7 +185,7 @@ class Agent:
             redactor = Redactor(settings.redact)
             if self._server is not None:
                 await asyncio.to_thread(self._server.reload, settings)
-            await self._delivery.reopen()
+            await self._shipper.reopen()
         except FairleadError as error:
             for line in error.lines():
                 log.error("configuration refused, the old one goes on", problem=line)
@@ -138,6 +194,6 @@ class Agent:
             log.warning("sink, listen and state_dir change with a restart only")
         self._settings = settings
         logsetup.set_up(settings.log_level, settings.log_format)
-        await self._runner.reload(dict(settings.metrics))
+        await self._runner.reload(dict(settings.metrics.intervals()))
         await self._readers.reload(settings.logs, redactor)
         log.info("configuration reloaded")

@@ -13,14 +13,13 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from fairlead.commands.settings import UpSettings
-from fairlead.core import logsetup, runtime, sdnotify, statedir
+from fairlead.core import durable, logsetup, runtime, sdnotify, statedir
 from fairlead.core.clock import Clock, SystemClock
 from fairlead.core.context import RunContext
 from fairlead.core.errors import FairleadError
 from fairlead.core.logsetup import Log
 from fairlead.core.readiness import Readiness
 from fairlead.core.record import ERROR_LEVELS, Batch
-from fairlead.core.sample import Tick
 from fairlead.core.statedir import StateDir
 from fairlead.core.telemetry import Telemetry
 from fairlead.health.judge import Judge
@@ -31,6 +30,7 @@ from fairlead.logs.redact import Redactor
 from fairlead.metrics.collector import Roots
 from fairlead.metrics.runner import MetricsRunner
 from fairlead.metrics.settings import DEFAULT_INTERVALS, Intervals
+from fairlead.store.interface import Intake
 from fairlead.store.sqlite import SqliteStore, open_memory, open_store
 from fairlead.store.writer import StoreWriter
 from fairlead.web.feed import Feed
@@ -146,9 +146,9 @@ class HostMonitor:
         gc.collect()
         gc.freeze()
 
-    def _written(self, batches: Sequence[Batch], ticks: Sequence[Tick]) -> None:
-        self._errors.add(batches)
-        self._feed.publish(batches, ticks)
+    def _written(self, intake: Intake) -> None:
+        self._errors.add(intake.batches)
+        self._feed.publish(intake)
 
     async def _judge_always(self, state: StateDir | None) -> None:
         kept = b""
@@ -161,7 +161,7 @@ class HostMonitor:
             if state is not None and (fresh := self._judge.state()) != kept:
                 kept = fresh
                 with suppress(OSError):
-                    await asyncio.to_thread(statedir.write_atomically, state.path / "verdict.json", kept)
+                    await asyncio.to_thread(durable.write_atomically, state.path / "verdict.json", kept)
             await self._clock.sleep(JUDGE_S)
 
     def _restore_verdict(self, state: StateDir | None) -> None:

@@ -5,16 +5,18 @@ import os
 import pwd
 import re
 import stat
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
-from fairlead.commands.settings import AgentSettings
+from fairlead.commands.settings import AgentSettings, CollectSettings
 from fairlead.commands.systemd_unit import GROUPS, KINDS, STATE_ROOT, USER, Kind, Settings, group_exists, render, sink_file_of
-from fairlead.core import config, statedir
+from fairlead.core import config, durable
 from fairlead.core.errors import SettingsError, UsageError
+from fairlead.core.findings import Located, Path_
+from fairlead.core.program import program_argv
+from fairlead.net.kafka.connection import KafkaConnection
 
 UNIT_DIR = "/etc/systemd/system"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
@@ -28,13 +30,13 @@ def command() -> None:
 
 @command.command("install")
 @click.argument("kind", type=click.Choice(list(KINDS)))
-@click.option("--config", "-c", "config_file", metavar="FILE", help="Settings of the service; agent needs them.")
-@click.option("--name", metavar="NAME", help="Name of the unit. Default: fairlead-up, fairlead-agent.")
+@click.option("--config", "-c", "config_file", metavar="FILE", help="Settings of the service; agent and collect need them.")
+@click.option("--name", metavar="NAME", help="Name of the unit. Default: fairlead- and the command.")
 @click.option("--unit-dir", metavar="DIR", default=UNIT_DIR, show_default=True, help="Where the unit is written.")
 @click.option("--print", "only_print", is_flag=True, help="Print the unit and write nothing.")
 @click.option("--force", is_flag=True, help="Replace a unit of this name that differs.")
 def install(kind: str, config_file: str | None, name: str | None, unit_dir: str, only_print: bool, force: bool) -> None:
-    """Write a hardened systemd unit that runs `fairlead up` or `fairlead agent` as a user of its own."""
+    """Write a hardened systemd unit that runs `fairlead up`, `fairlead agent` or `fairlead collect` as a user of its own."""
     name = (name or f"fairlead-{kind}").removesuffix(".service")
     if not _NAME.fullmatch(name):
         raise UsageError(f"--name {name!r}: a name has letters, digits, _ . and - only, at most 128, and begins with a letter or digit")
@@ -49,16 +51,6 @@ def install(kind: str, config_file: str | None, name: str | None, unit_dir: str,
         click.echo(unit, nl=False)
     for hint in _hints([program[0], *([config_path] if config_path else [])], settings):
         click.echo(f"fairlead: note: {hint}", err=True)
-
-
-def program_argv() -> list[str]:
-    """Return what starts this program from anywhere, by absolute paths; UsageError where its file is gone."""
-    if "_archive" not in sys.builtin_module_names:
-        return [sys.executable, "-I", "-m", "fairlead"]
-    path = os.readlink("/proc/self/exe")
-    if not Path(path).is_file():
-        raise UsageError("the file of this running program is gone; call it again by the path where it shall stay")
-    return [path]
 
 
 def _read(kind: Kind, config_file: str | None) -> tuple[Settings | None, str | None]:
@@ -77,7 +69,7 @@ def _read(kind: Kind, config_file: str | None) -> tuple[Settings | None, str | N
     return settings, os.path.abspath(config_file)
 
 
-def _paths(settings: Settings) -> Iterator[tuple[config.Path_, str]]:
+def _paths(settings: Settings) -> Iterator[tuple[Path_, str]]:
     """Yield the files and folders that settings name, by their keys."""
     for key in ("state_dir", "token_file", "tls_cert", "tls_key"):
         yield (key,), getattr(settings, key)
@@ -85,9 +77,23 @@ def _paths(settings: Settings) -> Iterator[tuple[config.Path_, str]]:
         for sink, key in (("file", "path"), ("http", "token_file"), ("http", "ca_file")):
             if chosen := getattr(settings.sink, sink):
                 yield ("sink", sink, key), getattr(chosen, key)
+        yield from _kafka_paths(("sink", "kafka"), settings.sink.kafka)
+    if isinstance(settings, CollectSettings):
+        for key in ("tokens_file", "tls_cert", "tls_key"):
+            if http := settings.source.http:
+                yield ("source", "http", key), getattr(http, key)
+        yield from _kafka_paths(("source", "kafka"), settings.source.kafka)
 
 
-def _check_sink(settings: Settings, located: config.Located) -> None:
+def _kafka_paths(at: Path_, connection: KafkaConnection | None) -> Iterator[tuple[Path_, str]]:
+    if connection is not None and connection.tls is not None:
+        for key in ("ca_file", "cert_file", "key_file"):
+            yield (*at, "tls", key), getattr(connection.tls, key)
+    if connection is not None and connection.sasl is not None:
+        yield (*at, "sasl", "password_file"), connection.sasl.password_file
+
+
+def _check_sink(settings: Settings, located: Located) -> None:
     """Raise SettingsError where the file sink's folder is not there: the service would not start, as it cannot be let write to it."""
     path = sink_file_of(settings)
     if path and not os.path.isdir(os.path.dirname(path)):
@@ -102,7 +108,7 @@ def _write(file: Path, unit: str, force: bool) -> None:
         if there != unit.encode():
             if there is not None and not force:
                 raise UsageError(f"{file} exists and differs; look at --print, or replace it with --force")
-            statedir.write_atomically(file, unit.encode())
+            durable.write_atomically(file, unit.encode())
             file.chmod(0o644)
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}; run as root, or give --unit-dir DIR or --print") from None

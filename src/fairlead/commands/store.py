@@ -1,18 +1,14 @@
 """`fairlead store`: what is kept, taken out or checked."""
 
-import contextlib
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import orjson
 
-from fairlead.core import statedir
-from fairlead.core.clock import SystemClock
+from fairlead.commands.opening import reading_embedded
 from fairlead.store.interface import LogQuery, to_ecs
-from fairlead.store.settings import StoreSettings
-from fairlead.store.sqlite import SqliteStore, open_store
+from fairlead.store.sqlite import StoreDamaged
 
 
 @click.group("store")
@@ -25,7 +21,7 @@ def command() -> None:
 @click.option("--what", type=click.Choice(["all", "logs", "metrics"]), default="all", show_default=True)
 def export(state_dir: str | None, what: str) -> int:
     """Print everything as JSON lines: log records (ECS), then metric samples as `metrics --json` gives them."""
-    with contextlib.closing(_open(state_dir)) as store:
+    with reading_embedded(state_dir) as store:
         if what != "metrics":
             _write(orjson.dumps(to_ecs(record)) for record in store.scan(LogQuery()))
         if what != "logs":
@@ -37,16 +33,16 @@ def export(state_dir: str | None, what: str) -> int:
 @click.option("--state-dir", metavar="DIR", help="Where the store lives. Default: as fairlead up.")
 def verify(state_dir: str | None) -> int:
     """Check the store's file, its index and its tables; exit code 1 where something is wrong."""
-    with contextlib.closing(_open(state_dir)) as store:
-        problems = store.problems()
+    try:
+        with reading_embedded(state_dir) as store:
+            problems = store.problems()
+    except StoreDamaged as error:
+        # So much that it cannot even be opened.
+        problems = [error.damage]
     for problem in problems:
         click.echo(problem)
-    click.echo(f"{len(problems)} problems" if problems else "the store is sound")
+    click.echo(f"{len(problems)} problem{'s' * (len(problems) != 1)}" if problems else "the store is sound")
     return 1 if problems else 0
-
-
-def _open(state_dir: str | None) -> SqliteStore:
-    return open_store(Path(state_dir) if state_dir else statedir.default_path(), StoreSettings(), SystemClock(), read_only=True)
 
 
 def _write(lines: Iterator[bytes]) -> None:

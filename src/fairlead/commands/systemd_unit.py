@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from fairlead.commands.settings import AgentSettings, UpSettings
+from fairlead.commands.settings import AgentSettings, CollectSettings, UpSettings
 from fairlead.core.errors import UsageError
-from fairlead.web.settings import is_loopback, split_listen
+from fairlead.net.listen import is_loopback, split_listen
 
 USER = "fairlead"
 GROUPS = ("adm", "systemd-journal")
@@ -47,14 +47,14 @@ SystemCallFilter=~@privileged @resources
 SystemCallErrorNumber=EPERM
 UMask=0077"""
 
-Settings = UpSettings | AgentSettings
+Settings = UpSettings | AgentSettings | CollectSettings
 
 
 class Kind(msgspec.Struct, frozen=True):
     """A command that can be a service."""
 
     description: str
-    settings: type[UpSettings] | type[AgentSettings]
+    settings: type[Settings]
     needs_config: bool
     state_dir: str
 
@@ -62,8 +62,9 @@ class Kind(msgspec.Struct, frozen=True):
 KINDS = {
     "up": Kind("Fairlead: metrics, logs and page of this host", UpSettings, False, f"{STATE_ROOT}/fairlead"),
     "agent": Kind("Fairlead: ships logs and metrics of this host", AgentSettings, True, f"{STATE_ROOT}/fairlead-agent"),
+    "collect": Kind("Fairlead: collects logs and metrics of many hosts", CollectSettings, True, f"{STATE_ROOT}/fairlead-collect"),
 }
-"""Both may run on one host, so that each has a state directory of its own."""
+"""All may run on one host, so that each has a state directory of its own."""
 
 
 def render(kind: str, name: str, program: Sequence[str], config_path: str | None, settings: Settings | None) -> str:
@@ -72,7 +73,7 @@ def render(kind: str, name: str, program: Sequence[str], config_path: str | None
     argv = [*program, kind, "--state-dir", state_dir, *(["--config", config_path] if config_path else [])]
     groups = " ".join(group for group in GROUPS if group_exists(group))
     online = _needs_network(settings)
-    port = split_listen(settings.listen)[1] if settings and settings.listen else 0
+    ports = [split_listen(listen)[1] for listen in listens(settings)]
     sections = {
         "Unit": [
             f"Description={KINDS[kind].description}",
@@ -95,7 +96,7 @@ def render(kind: str, name: str, program: Sequence[str], config_path: str | None
             f"User={USER}",
             *([f"SupplementaryGroups={groups}"] if groups else []),
             *_writable(state_dir, sink_file_of(settings)),
-            *_SANDBOX.format(capabilities="CAP_NET_BIND_SERVICE" if 0 < port < 1024 else "").splitlines(),
+            *_SANDBOX.format(capabilities="CAP_NET_BIND_SERVICE" if any(0 < port < 1024 for port in ports) else "").splitlines(),
         ],
         "Install": ["WantedBy=multi-user.target"],
     }
@@ -111,8 +112,19 @@ def _needs_network(settings: Settings | None) -> bool:
     """Tell whether the service reaches out, or listens on an address that comes with the network."""
     if settings is None:
         return False
-    sends = isinstance(settings, AgentSettings) and settings.sink.http is not None
-    return sends or bool(settings.listen and not is_loopback(split_listen(settings.listen)[0]))
+    if isinstance(settings, AgentSettings):
+        reaches_out = settings.sink.http is not None or settings.sink.kafka is not None
+    else:
+        reaches_out = isinstance(settings, CollectSettings) and settings.source.kafka is not None
+    return reaches_out or any(not is_loopback(split_listen(listen)[0]) for listen in listens(settings))
+
+
+def listens(settings: Settings | None) -> list[str]:
+    """Return the addresses that a command listens on."""
+    if settings is None:
+        return []
+    http = settings.source.http if isinstance(settings, CollectSettings) else None
+    return [listen for listen in (settings.listen, http.listen if http else "") if listen]
 
 
 def _writable(state_dir: str, sink_file: str) -> Iterator[str]:

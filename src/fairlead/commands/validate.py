@@ -5,7 +5,7 @@ import json
 import click
 import msgspec
 
-from fairlead.commands.settings import AgentSettings, UpSettings
+from fairlead.commands.settings import AgentSettings, CollectSettings, UpSettings
 from fairlead.core import config
 from fairlead.core.errors import Finding, SettingsError
 
@@ -13,7 +13,7 @@ from fairlead.core.errors import Finding, SettingsError
 @click.command("validate")
 @click.argument("file")
 @click.option(
-    "--for", "purpose", type=click.Choice(["up", "agent"]), help="The command that will read it. Default: agent if it names a sink."
+    "--for", "purpose", type=click.Choice(["up", "agent", "collect"]), help="The command that will read it. Default: by its keys."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON array.")
 def command(file: str, purpose: str | None, as_json: bool) -> int:
@@ -36,14 +36,22 @@ def find(file: str, purpose: str | None) -> list[Finding]:
     """Return the findings of a file for a purpose; UsageError where it cannot be read."""
     from fairlead.commands.preflight import check_all
 
-    kind: type[UpSettings] | type[AgentSettings] = {"up": UpSettings, "agent": AgentSettings}[purpose or _guess(file)]
+    kinds: dict[str, type[UpSettings | AgentSettings | CollectSettings]] = {
+        "up": UpSettings,
+        "agent": AgentSettings,
+        "collect": CollectSettings,
+    }
+    # Once: it may be a pipe.
+    data = config.read(file)
+    kind = kinds[purpose or _guess(data, file)]
     try:
-        settings, located = config.load(file, kind)
+        settings, located = config.decode(data, file, kind)
     except SettingsError as error:
         return error.findings
     return check_all(settings, located)
 
 
-def _guess(file: str) -> str:
-    """Return the command that a file is for: only the agent's has a sink."""
-    return "agent" if "sink" in config.top_level_keys(file) else "up"
+def _guess(data: bytes, file: str) -> str:
+    """Return the command that a file is for: only the agent's has a sink, and only the collector's a source."""
+    keys = config.top_level_keys(data, file)
+    return "agent" if "sink" in keys else "collect" if "source" in keys else "up"

@@ -15,6 +15,7 @@ import click
 
 import fairlead
 from fairlead import _native
+from fairlead._native.oscalls import cpu_features
 from fairlead.core.errors import UsageError
 
 _KERNELS = "fairlead._native."
@@ -52,15 +53,12 @@ def license_texts() -> Iterator[str]:
         yield f"{distribution.name} {distribution.version}\n\n" + "\n".join(path.read_text() for path in texts)
 
 
-def _cpu_features() -> list[str]:
-    wanted = ("sse4_2", "avx2", "avx512bw", "avx512vl", "pclmulqdq", "asimd", "crc32")
+def _libc() -> str:
+    """Return the C library in use with its version; musl, which is inside the static file, does not tell its own."""
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as stream:
-            line = next((line for line in stream if line.startswith(("flags", "Features"))), "")
-    except OSError:
-        return []
-    present = set(line.split())
-    return [feature for feature in wanted if feature in present]
+        return os.confstr("CS_GNU_LIBC_VERSION") or "unknown"
+    except ValueError:
+        return "musl" if build_info().get("libc_kind") == "musl" else "unknown"
 
 
 @click.command("version")
@@ -78,9 +76,9 @@ def command(as_json: bool, licenses: bool) -> None:
         "version": fairlead.__version__,
         **build_info(),
         "python": platform.python_version(),
-        "libc": os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else "unknown",
+        "libc": _libc(),
         "platform": f"{sys.platform}-{os.uname().machine}",
-        "cpu_features": _cpu_features(),
+        "cpu_features": cpu_features(),
         "native": native_modules(),
     }
     if as_json:

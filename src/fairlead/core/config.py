@@ -5,9 +5,8 @@ schema of YAML 1.2 (`yes`, `on` and `1:30` are text). Then msgspec converts, and
 its node; the node is taken out and the rest converted again, until all errors of a file are known.
 """
 
-import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,15 +14,15 @@ import msgspec
 import yaml
 
 from fairlead.core.errors import Finding, SettingsError, UsageError
+from fairlead.core.findings import Located, Path_, find, follows, key_path
 from fairlead.core.units import Duration, Size
 
 MAX_FILE_BYTES = 4 << 20
 _MAX_FINDINGS = 50
 _MAX_DEPTH = 64
-_AT = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`")
-_MISSING = re.compile(r"Object missing required field `(?P<field>.*)`")
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|(\[\.\.\.\])")
+_MAX_DIGITS = 40
+"""A longer number is none that anything counts in, and slow to read; it is taken as text, which is then told as wrong."""
+_NONE = object()
 _CORE_SCHEMA = (
     ("tag:yaml.org,2002:null", re.compile(r"~|null|Null|NULL|"), "~nN\0"),
     ("tag:yaml.org,2002:bool", re.compile(r"true|True|TRUE|false|False|FALSE"), "tTfF"),
@@ -32,33 +31,15 @@ _CORE_SCHEMA = (
 )  # fmt: skip
 
 T = TypeVar("T")
-Path_ = tuple[str | int, ...]
-
-
-class Located(msgspec.Struct, frozen=True):
-    """Where each value and its key stand in a file: path -> (line, column), both from 1."""
-
-    file: str
-    values: dict[Path_, tuple[int, int]]
-    keys: dict[Path_, tuple[int, int]]
-
-    def finding(self, path: Path_, problem: str, allowed: str = "", severity: str = "error", *, at_key: bool = False) -> Finding:
-        """Return a finding at a value (or its key), or at the nearest above it that the file has."""
-        known = path
-        while known not in self.values and known:
-            known = known[:-1]
-        line, column = self.values.get(known, (1, 1))
-        if at_key or known != path:
-            line, column = self.keys.get(known, (line, column))
-        return Finding(self.file, line, column, key_path(path), problem, allowed, severity)
 
 
 def load(file: str, kind: type[T]) -> tuple[T, Located]:
     """Read a YAML file into `kind`; raise SettingsError with every finding, or UsageError where it cannot be read."""
-    return decode(_read(file), file, kind)
+    return decode(read(file), file, kind)
 
 
-def _read(file: str) -> bytes:
+def read(file: str) -> bytes:
+    """Return what stands in a configuration file, which may be a pipe; UsageError where it cannot be read."""
     try:
         with Path(file).open("rb") as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
@@ -79,9 +60,9 @@ def decode(data: bytes, file: str, kind: type[T]) -> tuple[T, Located]:
             value = msgspec.convert(plain, kind, strict=True, dec_hook=_decode_unit)
             break
         except msgspec.ValidationError as error:
-            if _follows(str(error), removed):
+            if follows(str(error), removed):
                 break
-            finding, path = _locate(str(error), located, kind)
+            finding, path = find(str(error), plain, located, kind)
             findings.append(finding)
             if not path or not _remove(plain, path):
                 break
@@ -91,18 +72,13 @@ def decode(data: bytes, file: str, kind: type[T]) -> tuple[T, Located]:
     return value, located
 
 
-def top_level_keys(file: str) -> set[str]:
-    """Return the keys at the top of a YAML file, none where it is not a mapping; UsageError where it cannot be read."""
+def top_level_keys(data: bytes, file: str) -> set[str]:
+    """Return the keys at the top of YAML bytes, none where they are not a mapping."""
     try:
-        plain, _, _ = _parse(_read(file), file)
+        plain, _, _ = _parse(data, file)
     except SettingsError:
         return set()
     return set(plain) if isinstance(plain, dict) else set()
-
-
-def key_path(path: Path_) -> str:
-    """Return a path as people write it: `logs[0].paths`."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
 def _decode_unit(kind: type, value: object) -> object:
@@ -166,6 +142,8 @@ def _scalar(node: yaml.ScalarNode) -> Any:  # noqa: ANN401 - null, boolean, numb
         return text
     tag = next((tag for tag, pattern, first in _CORE_SCHEMA if (text[:1] or "\0") in first and pattern.fullmatch(text)), "")
     match tag.rpartition(":")[2]:
+        case "int" if len(text) > _MAX_DIGITS:
+            return text
         case "null":
             return None
         case "bool":
@@ -177,45 +155,6 @@ def _scalar(node: yaml.ScalarNode) -> Any:  # noqa: ANN401 - null, boolean, numb
     return text
 
 
-def _locate(message: str, located: Located, kind: object) -> tuple[Finding, Path_]:
-    match = _AT.match(message)
-    assert match is not None
-    problem, path = match["problem"], _resolve(match["path"] or "$")
-    allowed, at_key = "", False
-    if unknown := _UNKNOWN.fullmatch(problem):
-        path, at_key = (*path, unknown["field"]), True
-        problem, allowed = "unknown key", _allowed_keys(kind, path[:-1], unknown["field"])
-    elif missing := _MISSING.fullmatch(problem):
-        return located.finding(path, f"the key {missing['field']} is missing"), path
-    elif ", got " in problem:
-        expected, _, got = problem.partition(", got ")
-        problem, allowed = f"is {got}", f"allowed is {expected.removeprefix('Expected ')}"
-    elif "; allowed" in problem:
-        problem, _, allowed = problem.partition("; ")
-    return located.finding(path, problem.replace("`", ""), allowed.replace("`", ""), at_key=at_key), path
-
-
-def _follows(message: str, removed: Sequence[Path_]) -> bool:
-    """Tell whether an error is of our own making: something is missed, or adds up wrongly, that was taken out as wrong before."""
-    match = _AT.match(message)
-    assert match is not None
-    path = _resolve(match["path"] or "$")
-    if missing := _MISSING.fullmatch(match["problem"]):
-        return (*path, missing["field"]) in removed
-    own_check = "; allowed" in match["problem"]
-    return own_check and any(gone[: len(path)] == path for gone in removed)
-
-
-def _resolve(text: str) -> Path_:
-    """Turn msgspec's `$.logs[0].paths` into a path; its `[...]` (some key of a map) stays at the map itself."""
-    path: list[str | int] = []
-    for name, index, some in _STEP.findall(text.removeprefix("$")):
-        if some:
-            break
-        path.append(name or int(index))
-    return tuple(path)
-
-
 def _remove(plain: Any, path: Path_) -> bool:  # noqa: ANN401 - the plain value of any YAML
     """Take the node at a path out; False where there is none, so that a loop over findings ends."""
     for step in path[:-1]:
@@ -224,31 +163,5 @@ def _remove(plain: Any, path: Path_) -> bool:  # noqa: ANN401 - the plain value 
         except (KeyError, IndexError, TypeError):
             return False
     if isinstance(plain, dict):
-        return plain.pop(path[-1], _MISSING) is not _MISSING
+        return plain.pop(path[-1], _NONE) is not _NONE
     return False
-
-
-def _allowed_keys(kind: object, path: Path_, field: str) -> str:
-    """Return the keys that may stand where an unknown one stood, the nearest first if one is near."""
-    names = _field_names(msgspec.inspect.type_info(kind), path)
-    if not names:
-        return ""
-    near = difflib.get_close_matches(field, names, n=1)
-    meant = f"did you mean {near[0]}? " if near else ""
-    return f"{meant}allowed are {', '.join(names)}"
-
-
-def _field_names(info: msgspec.inspect.Type, path: Path_) -> list[str]:
-    if isinstance(info, msgspec.inspect.UnionType):
-        return next((names for part in info.types if (names := _field_names(part, path))), [])
-    if isinstance(info, msgspec.inspect.Metadata):
-        return _field_names(info.type, path)
-    if isinstance(info, msgspec.inspect.ListType) and path:
-        return _field_names(info.item_type, path[1:])
-    if isinstance(info, msgspec.inspect.DictType) and path:
-        return _field_names(info.value_type, path[1:])
-    if not isinstance(info, msgspec.inspect.StructType):
-        return []
-    if not path:
-        return [field.encode_name for field in info.fields]
-    return next((_field_names(field.type, path[1:]) for field in info.fields if field.encode_name == path[0]), [])

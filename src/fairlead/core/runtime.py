@@ -2,29 +2,47 @@
 
 import asyncio
 import gc
+import resource
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 import uvloop
 
+from fairlead._native.lastsignal import end_at_second
 from fairlead.core import sdnotify
 from fairlead.core.logsetup import Log
 
 log = Log("runtime")
 _GC_THRESHOLD = (2000, 10, 10)
 """CPython 3.13's own; the entry point defers collections until here."""
+_PATIENCE_MS = 1000
+"""A signal to end that comes so long after the first is not the same one sent twice, as `timeout` and terminals do."""
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Run a coroutine on uvloop to its end and return its exit code."""
     gc.set_threshold(*_GC_THRESHOLD)
+    _raise_descriptor_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main)
 
 
+def _raise_descriptor_limit() -> None:
+    """Allow as many open files as this user may have: each followed log is one until they run short.
+
+    The usual limit of 1024 is for select(2) only.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 class Signals:
-    """SIGTERM and SIGINT end the program in good order, SIGHUP asks for a reload; use as an async context manager."""
+    """SIGTERM and SIGINT end the program in good order, SIGHUP asks for a reload; use as an async context manager.
+
+    A second SIGTERM or SIGINT, a second or more after the first, ends the process at once, even where the event loop stands still.
+    """
 
     def __init__(self, reload: Callable[[], Awaitable[None]] | None = None) -> None:
         self._reload = reload
@@ -38,6 +56,7 @@ class Signals:
         loop.add_signal_handler(signal.SIGTERM, self.stop, 0)
         loop.add_signal_handler(signal.SIGINT, self.stop, 130)
         loop.add_signal_handler(signal.SIGHUP, self._reloads.set)
+        end_at_second((signal.SIGTERM, signal.SIGINT), _PATIENCE_MS)
         self._task = asyncio.create_task(self._serve_reloads(), name="reload")
         return self
 

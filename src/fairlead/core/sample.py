@@ -5,7 +5,7 @@ and a tick carries only the numbers. A layout is replaced when a device, CPU or 
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -53,6 +53,45 @@ class Tick(msgspec.Struct):
     time_ns: int
     layout: Layout
     values: "array[float]"
+
+
+class LayoutCache:
+    """Makes ticks of the objects of `to_json` again, with the same layout for the same series."""
+
+    _LIMIT = 10_000
+
+    def __init__(self) -> None:
+        self._layouts: dict[tuple[str, tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]], Layout] = {}
+
+    def from_json(self, sample: Mapping[str, Any], time_ns: int) -> list[Tick]:
+        """Return the ticks of a sample, one for each group of names (`node_cpu`, `node_memory`); ValueError where it is none."""
+        groups: dict[str, list[tuple[tuple[str, str, tuple[tuple[str, str], ...]], float]]] = {}
+        try:
+            for metric in sample["metrics"]:
+                name = str(metric["name"])
+                key = (name, str(MetricType(metric["type"])), tuple((str(k), str(v)) for k, v in metric["labels"].items()))
+                groups.setdefault(_group(name), []).append((key, float(metric["value"])))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"not a metric of a sample: {error!r}") from None
+        return [
+            Tick(group, time_ns, self._layout(group, tuple(key for key, _ in rows)), array("d", [value for _, value in rows]))
+            for group, rows in groups.items()
+        ]
+
+    def _layout(self, group: str, series: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]) -> Layout:
+        known = self._layouts.get((group, series))
+        if known is None:
+            if len(self._layouts) >= self._LIMIT:
+                self._layouts.clear()
+            made = Layout(tuple(Series(Family(name, MetricType(kind), ""), labels) for name, kind, labels in series))
+            known = self._layouts[(group, series)] = made
+        return known
+
+
+def _group(name: str) -> str:
+    """Return the collector that a metric is of, as far as its name tells: its second word."""
+    words = name.split("_", 2)
+    return words[1] if len(words) > 1 else name
 
 
 def to_json(ticks: Sequence[Tick], host: str, time_ns: int) -> dict[str, Any]:

@@ -1,12 +1,24 @@
 """The state directory: where it is, that it is ours alone, and who we are (the agent id, minted once)."""
 
+import errno
 import fcntl
 import os
 import socket
+import stat
 import uuid
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from fairlead.core.durable import sync_folder, write_atomically
 from fairlead.core.errors import StateError, UsageError
+
+_MARKS = ("lock", "agent-id", "store.db", "spool", "checkpoint.a", "checkpoint.b", "checkpoint.json")
+"""What tells that a directory is a state directory already."""
+_OURS = ("lock", "agent-id*", "store.db*", "spool", "checkpoint*", "dead-letters.ndjson*", "poison.ndjson*", "verdict.json*", "lost+found")
+"""All that lies in one, and what a file system of its own begins with."""
+
+_SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - what is refused
 
 
 def default_path() -> Path:
@@ -27,8 +39,7 @@ class StateDir:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.chmod(0o700)
+            _keep_private(path)
             self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StateError(f"{path}: {error.strerror}; give a directory that can be written with --state-dir DIR") from None
@@ -54,6 +65,7 @@ class StateDir:
             return known
         fresh = mint_agent_id()
         write_atomically(file, f"{fresh}\n".encode())
+        sync_folder(self.path)
         return fresh
 
     def close(self) -> None:
@@ -61,19 +73,42 @@ class StateDir:
         os.close(self._lock)
 
 
+def _keep_private(path: Path) -> None:
+    """Make the directory, for its owner alone; one that is there already is closed to others only where nothing but ours lies in it.
+
+    StateError where others use it; raises OSError.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        facts = path.stat()
+    else:
+        return
+    if not stat.S_ISDIR(facts.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    refuse_shared(path)
+    if facts.st_uid == os.geteuid() and _is_ours_alone(os.listdir(path)):
+        path.chmod(0o700)
+
+
+def _is_ours_alone(names: Iterable[str]) -> bool:
+    return all(any(fnmatchcase(name, ours) for ours in _OURS) for name in names)
+
+
+def refuse_shared(path: Path) -> None:
+    """Raise StateError where others use a directory that is there already; raises OSError."""
+    with os.scandir(path) as entries:
+        owners = {entry.name: entry.stat(follow_symlinks=False).st_uid for entry in entries}
+    if str(path.resolve()) in _SHARED:
+        raise StateError(f"{path}: shared by all users; give --state-dir a directory of its own, such as {path}/fairlead")
+    foreign = sorted(name for name, owner in owners.items() if owner != os.geteuid() and name != "lost+found")
+    if foreign and not any(name in owners for name in _MARKS):
+        raise StateError(f"{path}: {foreign[0]} in it belongs to another user; give --state-dir a directory of its own")
+
+
 def mint_agent_id() -> str:
     """Return a new agent id."""
     return str(uuid.uuid4())
-
-
-def write_atomically(file: Path, data: bytes) -> None:
-    """Replace a file's content so that a reader, and a crash, finds the old or the new; raises OSError."""
-    draft = file.with_name(f"{file.name}.new")
-    with draft.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(file)
 
 
 def host_name() -> str:

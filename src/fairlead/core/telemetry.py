@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 
 from fairlead.core.sample import Family, MetricType, Series
 
+Reader = Callable[[], Iterator[tuple[tuple[str, ...], float]]]
+"""Yields label values and the number."""
+
 
 class Counter:
     """A number that only grows, by label values."""
@@ -31,10 +34,10 @@ class Counter:
             yield Series(self.family, tuple(zip(self._label_names, label_values, strict=True))), value
 
 
-class Gauge:
-    """A number read when it is asked for: `read` yields label values and the number."""
+class Read:
+    """Numbers read when they are asked for: `read` yields label values and the number."""
 
-    def __init__(self, family: Family, label_names: tuple[str, ...], read: Callable[[], Iterator[tuple[tuple[str, ...], float]]]) -> None:
+    def __init__(self, family: Family, label_names: tuple[str, ...], read: Reader) -> None:
         self.family = family
         self._label_names = label_names
         self._read = read
@@ -49,7 +52,7 @@ class Telemetry:
     """What one running program counts; made by the command and handed to its parts."""
 
     def __init__(self) -> None:
-        self._metrics: dict[str, Counter | Gauge] = {}
+        self._metrics: dict[str, Counter | Read] = {}
 
     def counter(self, name: str, help_text: str, *label_names: str) -> Counter:
         """Return the counter of this name (ending in `_total`), made at the first call."""
@@ -63,15 +66,13 @@ class Telemetry:
         """Register a gauge without labels."""
         self.gauges(name, help_text, (), lambda: iter([((), read())]))
 
-    def gauges(
-        self,
-        name: str,
-        help_text: str,
-        label_names: tuple[str, ...],
-        read: Callable[[], Iterator[tuple[tuple[str, ...], float]]],
-    ) -> None:
+    def gauges(self, name: str, help_text: str, label_names: tuple[str, ...], read: Reader) -> None:
         """Register a gauge with labels; `read` yields (label values, number)."""
-        self._metrics[name] = Gauge(Family(name, MetricType.GAUGE, help_text), label_names, read)
+        self._metrics[name] = Read(Family(name, MetricType.GAUGE, help_text), label_names, read)
+
+    def counters(self, name: str, help_text: str, label_names: tuple[str, ...], read: Reader) -> None:
+        """Register a counter that another part keeps; `read` yields (label values, number)."""
+        self._metrics[name] = Read(Family(name, MetricType.COUNTER, help_text), label_names, read)
 
     def collect(self) -> Iterator[tuple[Series, float]]:
         """Yield every series with its value, the series of a family together."""

@@ -12,6 +12,16 @@ _BYTES = {
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 
+_MOST_S = 36500 * 86400.0
+"""A hundred years: in nanoseconds what an int64 holds thrice."""
+_MOST_BYTES = 1 << 60
+
+
+def _shown(text: object) -> str:
+    """Return what was given as a message can hold it."""
+    shown = repr(text)
+    return shown if len(shown) <= 60 else f"{shown[:50]}..."
+
 
 class Duration(float):
     """Seconds, written with a unit; `parse` raises ValueError with what is allowed."""
@@ -21,8 +31,11 @@ class Duration(float):
         """Parse `1s`, `500ms`, `1h30m`; a bare number has no unit and is refused."""
         parts = _DURATION.findall(text) if isinstance(text, str) else []
         if not parts or "".join(number + unit for number, unit in parts) != text:
-            raise ValueError(f"{text!r} is not a duration; allowed is a number with ms, s, m, h, d or w, such as 500ms or 1h30m")
-        return cls(sum(float(number) * _SECONDS[unit] for number, unit in parts))
+            raise ValueError(f"{_shown(text)} is not a duration; allowed is a number with ms, s, m, h, d or w, such as 500ms or 1h30m")
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+        if seconds > _MOST_S:
+            raise ValueError(f"{_shown(text)} is too long; allowed is at most 36500d")
+        return cls(seconds)
 
 
 class Size(int):
@@ -32,8 +45,14 @@ class Size(int):
     def parse(cls, text: object) -> Self:
         """Parse `512`, `64MiB`, `1.5GB`."""
         if isinstance(text, int) and not isinstance(text, bool) and text >= 0:
-            return cls(text)
+            return cls._bounded(text, text)
         match = _SIZE.fullmatch(text) if isinstance(text, str) else None
         if not match or match[2] not in _BYTES:
-            raise ValueError(f"{text!r} is not a size; allowed is a number of bytes or one with KiB, MiB, GiB, TiB, kB, MB, GB or TB")
-        return cls(float(match[1]) * _BYTES[match[2]])
+            raise ValueError(f"{_shown(text)} is not a size; allowed is a number of bytes or one with KiB, MiB, GiB, TiB, kB, MB, GB or TB")
+        return cls._bounded(float(match[1]) * _BYTES[match[2]], text)
+
+    @classmethod
+    def _bounded(cls, size: float, text: object) -> Self:
+        if size > _MOST_BYTES:
+            raise ValueError(f"{_shown(text)} is too large; allowed is at most {_MOST_BYTES >> 40}TiB")
+        return cls(size)

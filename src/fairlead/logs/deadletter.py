@@ -1,11 +1,13 @@
 """Where records go that a sink will never take: a file of NDJSON, each with its reason; nothing is left out unseen."""
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import orjson
 
+from fairlead.core.durable import append_to
 from fairlead.core.errors import SinkUnavailable
 from fairlead.core.record import Batch, to_ecs
 
@@ -18,27 +20,22 @@ class DeadLetterFile:
 
     def bury(self, batches: Sequence[Batch], reason: str) -> None:
         """Append the records of batches durably; SinkUnavailable where that cannot be done now."""
-        lines = b"".join(
-            orjson.dumps({**to_ecs(batch, record), "error.message": reason}) + b"\n" for batch in batches for record in batch.records
-        )
+        lines = b"".join(orjson.dumps({**ecs, "error.message": reason}) + b"\n" for batch in batches for ecs in _objects(batch))
         try:
-            descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            try:
-                append_whole(descriptor, lines)
-            finally:
-                os.close(descriptor)
+            append_to(self._file, lines)
         except OSError as error:
             raise SinkUnavailable(f"{self._file}: {error.strerror}") from None
 
 
-def append_whole(descriptor: int, data: bytes) -> None:
-    """Append data to a regular file durably, all of it or nothing; raises OSError."""
-    before = os.fstat(descriptor).st_size
-    rest = memoryview(data)
-    try:
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fdatasync(descriptor)
-    except OSError:
-        os.ftruncate(descriptor, before)
-        raise
+def _objects(batch: Batch) -> Iterator[dict[str, Any]]:
+    """Yield each record of a batch as an ECS object; a bare line, which is not one, with where it came from."""
+    for record in batch.records:
+        yield to_ecs(batch, record)
+    for line in (line for lines in batch.lines for line in lines):
+        ecs: Any = None
+        with suppress(orjson.JSONDecodeError):
+            ecs = orjson.loads(line)
+        if isinstance(ecs, dict):
+            yield ecs
+        else:
+            yield {"message": line.decode(errors="backslashreplace"), "log.file.path": batch.path, "fairlead.source": batch.source}

@@ -5,9 +5,9 @@ followed before, is a position.
 """
 
 import os
-import zlib
+import resource
+import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from datetime import tzinfo
 
 import msgspec
@@ -15,21 +15,30 @@ import msgspec
 from fairlead.core.context import RunContext
 from fairlead.core.logsetup import Log
 from fairlead.core.record import Batch, Position
-from fairlead.logs import identity
-from fairlead.logs.discover import discover
-from fairlead.logs.lines import LineBuilder
+from fairlead.logs.beginning import Beginning
+from fairlead.logs.births import NOTHING, Births, Names
+from fairlead.logs.discover import Discovery, Found, is_text
+from fairlead.logs.gaps import Gaps
+from fairlead.logs.listings import Identity
+from fairlead.logs.looks import Looks
+from fairlead.logs.missed import Missed
+from fairlead.logs.newcomers import Newcomers
+from fairlead.logs.orphans import Orphan, Orphans
 from fairlead.logs.redact import Redactor
-from fairlead.logs.rotation import Rotations, describe_compressed
+from fairlead.logs.rotation import Rotations, base_name
 from fairlead.logs.settings import LogInput
-from fairlead.logs.tail import BLOCK_BYTES, DONE, GONE, CompressedTail, FileTail, Tail
-from fairlead.logs.timestamps import TimestampParser
+from fairlead.logs.sources import Sources
+from fairlead.logs.tail import DONE, Encoding, FileTail, Tail
+from fairlead.logs.tails import Tails
+from fairlead.logs.waking import Waking
 
 log = Log("logs")
 LINGER_S = 5.0
 """How long a renamed file is still watched after its end: its writer may not have reopened its log yet."""
 SETTLE_NS = 1_000_000_000
 """A rotated file that nobody has seen is looked at when it was not written for so long: until then it may be a copy in the making."""
-_ORPHAN_LOOKS = 2
+RESERVED_DESCRIPTORS = 256
+"""Of the open files that this user may have, so many are left for rotated files, the checkpoint, the spool and connections."""
 
 
 class SourceStatus(msgspec.Struct, frozen=True):
@@ -41,16 +50,12 @@ class SourceStatus(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-class _Names(msgspec.Struct):
-    """What one look has to find quickly: the inodes that are open, known positions by inode, the paths of all of them."""
-
-    open: set[tuple[int, int]]
-    by_inode: dict[tuple[int, int], list[Position]]
-    paths: set[str]
-
-
 class FollowedFiles:
-    """The tails of all sources; `look` finds what has come. `own` tells which files are our own, by (device, inode)."""
+    """The tails of all sources; `look` finds what has come. `own` tells which files are our own, by (device, inode).
+
+    At most `most_files` are open at a time, by default what this user may open but for a reserve. Below that every file is held open,
+    so that one which is deleted is still read; beyond, those without anything to read are parked, as told in resting.py.
+    """
 
     def __init__(
         self,
@@ -60,277 +65,283 @@ class FollowedFiles:
         *,
         redactor: Redactor,
         backfill_bytes: int | None,
-        own: Callable[[], frozenset[tuple[int, int]]],
+        own: Callable[[], frozenset[Identity]],
         zone: tzinfo | None,
+        encoding: Encoding | None = None,
+        is_watched: Callable[[str], bool] = lambda folder: False,
+        most_files: int | None = None,
     ) -> None:
-        self.inputs, self._redactor = list(inputs), redactor
-        self._context, self._clock, self._own, self._zone = context, context.clock, own, zone
-        self._known = {position.source: position for position in positions if position.kind != "journal"}
-        self._backfill_bytes = None if self._known else backfill_bytes
-        self.tails: dict[str, Tail] = {}
-        self.moved_s: dict[str, float] = {}
-        """When a source's file was found to be renamed, in monotonic seconds."""
-        self.look_due_s = 0.0
-        """When to look again, in monotonic seconds."""
-        self._rotated: set[str] = set()
-        self._input_at: dict[str, LogInput] = {}
-        self._problems: dict[str, str] = {}
-        self._first_look = True
-        self._orphan_looks = _ORPHAN_LOOKS
+        self._clock, self._own = context.clock, own
+        self._sources = sources = Sources(positions)
+        backfill_bytes = None if len(sources) else backfill_bytes
+        self._beginning = beginning = Beginning(inputs, redactor, context, backfill_bytes=backfill_bytes, zone=zone, encoding=encoding)
+        self.looks = looks = Looks(context.clock, LINGER_S, SETTLE_NS)
+        self._tails = tails = Tails(sources)
+        self._gaps = gaps = Gaps(sources, context, self._move)
+        self._births = Births(self._base_of, is_watched, self._has_vanished)
+        self._truncated: set[str] = set()
+        """Paths whose files are copied and truncated: what is found of their rotated ones are copies."""
+        self._waking = waking = Waking(sources, tails, beginning, most_files or _most_files(), self._lost)
+        self._orphans = Orphans(sources, tails, gaps, beginning, looks, context.clock, self._truncated, waking)
+        self._missed = Missed(sources, tails, self._births, gaps, beginning, looks, context.clock, self._truncated, waking)
+        self._newcomers = Newcomers(sources, tails, self._births, beginning, self._missed, waking, self._base_of)
+        self._first_look, self._orphans_due = True, False
         self._reloaded = False
         telemetry = context.telemetry
-        self._skipped = telemetry.counter("fairlead_log_skipped_bytes_total", "Bytes passed over by policy.")
-        self._gaps = telemetry.counter("fairlead_log_unknown_gaps_total", "Files truncated or deleted before all was known to be read.")
         telemetry.gauge("fairlead_log_lag_bytes", "Bytes of followed files that were not acknowledged yet.", self._lag_bytes)
-        telemetry.gauge("fairlead_log_sources", "Files that are followed.", lambda: float(len(self.tails)))
-        telemetry.gauge("fairlead_log_unreadable", "Files that match and cannot be followed.", lambda: float(len(self._problems)))
+        telemetry.gauge("fairlead_log_sources", "Files that are followed.", lambda: float(len(self)))
+        telemetry.gauge("fairlead_log_unreadable", "Files that match and cannot be followed.", lambda: float(len(self._newcomers.problems)))
+
+    def __len__(self) -> int:
+        return len(self._tails)
+
+    @property
+    def tails(self) -> dict[str, Tail]:
+        """The tails of the sources that were read last, or have something to read; the others rest."""
+        return self._tails.open
+
+    @property
+    def moved_s(self) -> dict[str, float]:
+        """When a source's file was found to be renamed, in monotonic seconds."""
+        return self._tails.moved_s
+
+    @property
+    def discovery(self) -> Discovery:
+        """What looks for files."""
+        return self._beginning.discovery
 
     def reload(self, inputs: Sequence[LogInput], redactor: Redactor) -> None:
         """Follow other inputs from the next look on; sources that no input matches any more are let go where they stand."""
-        self.inputs, self._redactor = list(inputs), redactor
+        before = self.discovery
+        self._beginning.reload(inputs, redactor)
         for tail in self.tails.values():
-            tail.builder.redactor = redactor
-        self._problems.clear()
+            self._beginning.change(tail, before, redactor)
+        self._newcomers.problems.clear()
+        self._births.forget()
         self._reloaded = True
-        self.look_due_s = 0.0
+        self.looks.now()
 
-    def look(self) -> list[Batch]:
-        """Follow what is new and what is left of rotated files; return empty batches that state that a source is gone."""
-        names = self._names()
-        problems: dict[str, str] = {}
-        own = self._own()
-        self._input_at.clear()
-        for log_input in self.inputs:
-            for found in discover(log_input, own):
-                self._input_at.setdefault(found.path, log_input)
-                problem = found.problem or self._open(found.path, log_input, names)
-                if problem:
-                    problems[found.path] = problem
-                    if self._problems.get(found.path) != problem:
-                        log.warning("file is not followed", path=found.path, problem=problem)
-        self._problems = problems
+    def take_told(self) -> list[Batch]:
+        """Return empty batches that tell what has become of sources; only while no batch is under way."""
+        return self._gaps.take_told()
+
+    def take_fresh(self) -> set[str]:
+        """Return the sources that are followed since the last call: each has something to read."""
+        return self._tails.take_fresh()
+
+    def wake(self, source: str) -> Tail | None:
+        """Return the tail of a source that has something to read; None where it is followed no more, or cannot be opened now."""
+        return self._waking.wake(source)
+
+    @property
+    def untidy(self) -> bool:
+        """Whether `tidy` has something to do."""
+        return self._waking.untidy
+
+    def tidy(self) -> None:
+        """Have those rest that were not read for longest, as far as they are too many; no batch may be under way."""
+        self._waking.tidy()
+
+    def note_held(self, tail: Tail) -> None:
+        """Take note of what a tail holds of an unfinished line."""
+        self._waking.note_held(tail)
+
+    def behind(self, source: str) -> tuple[int, int]:
+        """Return how many bytes of a source are known to be there and were not acknowledged, and when it was read last."""
+        tail, rest = self.tails.get(source), self._tails.rest.get(source)
+        if tail:
+            return tail.size() - tail.position.offset, tail.position.updated_ns
+        if rest is None:
+            return 0, 0
+        position = self._sources[source]
+        return rest.size - position.offset, position.updated_ns
+
+    def modified_at(self, path: str) -> None:
+        """Take note that a file was written; what is parked there may not be as it was. Called while a look may be at work."""
+        rest = self._tails.rest
+        rest.doubted.update(source for source in self._tails.sources_at(path) if source in rest.parked)
+
+    def written_at(self, path: str) -> list[str]:
+        """Return the sources that a write at a path may be of; called while a look may be at work in its thread."""
+        return self._tails.written_at(path)
+
+    def grown(self, share: float = 1.0) -> list[str]:
+        """Return the sources whose files changed since they were read, where nothing told of it: of a share of those at rest."""
+        changed = [tail.position.source for tail in self._tails.files() if tail.has_changed()]
+        return changed + self._waking.changed(share)
+
+    def look(self, names: Names = NOTHING, *, polling: bool = False) -> None:
+        """Follow what is new and what is left of rotated files; `names` is what events told before, which is not all when `polling`."""
+        self._births.begin_look(names, self._clock.wall_ns())
+        self._missed.unsettled.clear()
+        for path in names.stirred:
+            # A listing does not show that there is another file with the same inode, whose number was free again.
+            if log_input := self.discovery.input_of(path):
+                self.discovery.retry(Found(path, log_input))
+        everywhere = polling or names.overflowed
+        self._check_resting(names, everywhere=everywhere)
+        self._newcomers.look(self._own(), self._clock.monotonic())
         if self._reloaded:
             self._let_go()
+        self._find_moved(names, everywhere=everywhere)
+        if self._first_look:
+            # Rotated files are sought when what becomes of them meanwhile is told: once their folders are watched.
+            self._first_look, self._orphans_due, self._beginning.backfill_bytes = False, True, None
+            self.looks.now()
+            return
+        if self._orphans_due:
+            self._orphans_due = False
+            self._orphans.add_unfollowed()
+            # Their paths may have rotated since.
+            self._missed.rotated.update(position.path for position in self._sources)
         rotations = Rotations()
-        gone = self._seek_orphans(rotations) if self._orphan_looks else []
-        self._first_look = False
-        self._seek_unseen(rotations)
-        return gone
+        self._orphans.seek(rotations)
+        self._missed.rotated.update(self._births.owing())
+        self._missed.seek(rotations)
+
+    def reckon(self, names: Names) -> None:
+        """Find out whether something has come and gone unseen; `names` is what events told during the look."""
+        self._gaps.found(self._births.end_look(names, self._missed.paths()))
 
     def moved(self, tail: Tail) -> None:
         """Take note that a source's file was renamed: what came after it may have been, too."""
         self.moved_s[tail.position.source] = self._clock.monotonic()
-        self._rotated.add(tail.position.path)
-        self.look_due_s = 0.0
+        self._missed.rotated.add(tail.position.path)
+        self._truncated.discard(tail.position.path)
+        self.looks.now()
 
-    def truncated(self, tail: Tail) -> None:
-        """Go on in the copy that copytruncate made, and begin the file anew as another source."""
+    def truncated(self, tail: Tail, *, torn: bool = False) -> None:
+        """Go on in the copy that copytruncate made, and begin the file anew as another source.
+
+        `torn` tells that this was seen when it had been read again: what was read since its position is not to be trusted.
+        """
         position = tail.position
         assert isinstance(tail, FileTail)
-        anew = self._describe_new(descriptor := tail.begin_anew(), position.path)
+        anew = self._beginning.describe(descriptor := tail.begin_anew(), position.path)
         moved_s = self.moved_s.get(position.source)
         self.drop(tail)
-        self._follow(FileTail(descriptor, anew, self._builder(anew, self._input_of(position.path))))
+        self._tails.follow(FileTail(descriptor, anew, self._beginning.builder(anew, self._beginning.input_of(position.path))))
         if moved_s is not None:
             self.moved_s[anew.source] = moved_s
-        self._rotated.add(position.path)
-        self.look_due_s = 0.0
-        if not self._follow_successor(position, self._input_of(position.path), Rotations()):
-            self._gaps.add()
-            log.warning("file was truncated, what was written since the last read is unknown", path=position.path, offset=position.offset)
-            self._known[position.source] = msgspec.structs.replace(position, kind=GONE)
+        self._missed.rotated.add(position.path)
+        self._truncated.add(position.path)
+        self._orphans.add(Orphan(position, tail.seen, None if torn else tail))
+        self._orphans.seek(Rotations())
+        self.looks.now()
+
+    def skip_hole(self, tail: Tail) -> bool:
+        """Pass over the zeros that a file begins with; return whether there is something behind them."""
+        if not isinstance(tail, FileTail):
+            return True
+        there = self._beginning.skip_hole(tail)
+        if isinstance(there, Position):
+            self._sources.know(there)
+        elif not there:
+            tail.blank_bytes = tail.size()
+        return bool(there)
 
     def acknowledged(self, tail: Tail, position: Position) -> None:
         """Move a source's position."""
-        tail.position = self._known[position.source] = position
+        tail.position = position
+        self._sources.know(position)
+        self._waking.acknowledged()
         if position.kind == DONE:
             self.drop(tail)
 
     def failed(self, tail: Tail, error: Exception) -> None:
         """Give up a source that cannot be read any more."""
         position = tail.position
-        self._gaps.add()
         log.warning("file cannot be read any more", path=position.path, offset=position.offset, error=error)
-        self._known[position.source] = msgspec.structs.replace(position, kind=GONE)
         self.drop(tail)
+        self._gaps.lose(position)
 
     def drop(self, tail: Tail) -> None:
         """Let go of a source where it stands."""
-        tail.close()
-        self.tails.pop(tail.position.source, None)
-        self.moved_s.pop(tail.position.source, None)
+        if self._tails.drop(tail) and isinstance(tail, FileTail):
+            self.discovery.forget(tail.identity)
 
     def statuses(self) -> list[SourceStatus]:
         """Return every followed file and every one that cannot be."""
         followed = [SourceStatus(tail.position.path, tail.position.offset, tail.size()) for tail in list(self.tails.values())]
-        return followed + [SourceStatus(path, problem=problem) for path, problem in list(self._problems.items())]
+        for source in self._tails.rest:
+            if rest := self._tails.rest.get(source):
+                position = self._sources[source]
+                followed.append(SourceStatus(position.path, position.offset, rest.size))
+        return followed + [SourceStatus(path, problem=problem) for path, problem in list(self._newcomers.problems.items())]
 
     def close(self) -> None:
         """Close every file."""
-        for tail in self.tails.values():
-            tail.close()
-        self.tails.clear()
+        self._tails.close()
+        self._missed.close()
 
-    def _names(self) -> _Names:
-        by_inode: dict[tuple[int, int], list[Position]] = {}
-        for position in self._known.values():
-            by_inode.setdefault((position.device, position.inode), []).append(position)
-        opened = {tail.identity for tail in self.tails.values() if isinstance(tail, FileTail)}
-        return _Names(opened, by_inode, {position.path for position in self._known.values()})
+    def _check_resting(self, names: Names, *, everywhere: bool) -> None:
+        """Wake the sources at rest whose files changed, or lost their names."""
+        sources = [source for path in names.touched() for source in self._tails.sources_at(path)]
+        changed = self._waking.check(sources, stirred=True, doubt=names.overflowed)
+        if everywhere:
+            changed += self._waking.check(list(self._tails.rest), doubt=names.overflowed)
+        for source in changed:
+            self._tails.refresh(source)
+
+    def _find_moved(self, names: Names, *, everywhere: bool) -> None:
+        """Take note of the files that lost their names: also of those that are not read now, because the sink is away."""
+        sources = list(self.tails) if everywhere else [source for path in names.touched() for source in self._tails.sources_at(path)]
+        for source in sources:
+            tail = self.tails.get(source)
+            if source not in self.moved_s and isinstance(tail, FileTail) and not tail.has_its_name():
+                self.moved(tail)
+
+    def _lost(self, position: Position, finished: bool) -> None:
+        """Seek a source whose file was parked and does not stand at its path: renamed, it is found by its identity."""
+        self.discovery.forget((position.device, position.inode))
+        self._missed.rotated.add(position.path)
+        self._truncated.discard(position.path)
+        self._orphans.add(Orphan(position, finished=finished))
+        self.looks.now()
 
     def _let_go(self) -> None:
         self._reloaded = False
         for source, tail in list(self.tails.items()):
-            if source not in self.moved_s and tail.position.path not in self._input_at:
+            if source not in self.moved_s and self.discovery.input_of(tail.position.path) is None:
                 self.drop(tail)
+        for source in self._tails.rest:
+            if self.discovery.input_of(self._sources[source].path) is None and (position := self._waking.drop(source)):
+                self.discovery.forget((position.device, position.inode))
+
+    def _move(self, position: Position) -> None:
+        """Give a new position to what follows a source, or seeks its file."""
+        if tail := self.tails.get(position.source):
+            tail.position = position
+        self._orphans.moved(position)
 
     def _lag_bytes(self) -> float:
-        return float(sum(max(0, tail.size() - tail.position.offset) for tail in list(self.tails.values())))
+        awake = sum(max(0, tail.size() - tail.position.offset) for tail in list(self.tails.values()))
+        return float(awake + self._waking.unread_bytes())
 
-    def _open(self, path: str, log_input: LogInput, names: "_Names") -> str:
-        """Follow a file unless it is followed already; return what keeps it from being followed."""
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        except OSError as error:
-            return error.strerror or str(error)
-        facts = os.fstat(descriptor)
-        inode = facts.st_dev, facts.st_ino
-        if inode in names.open:
-            os.close(descriptor)
-            return ""
-        names.open.add(inode)
-        candidates = (position for position in names.by_inode.get(inode, ()) if position.source not in self.tails)
-        known = next((position for position in candidates if identity.is_same_file(descriptor, position)), None)
-        if known is None:
-            if path in names.paths:
-                self._rotated.add(path)
-            known = self._begin(descriptor, path, log_input)
-        position = msgspec.structs.replace(known, path=path, kind="file")
-        self._follow(FileTail(descriptor, position, self._builder(position, log_input)))
-        return ""
+    def _base_of(self, path: str) -> str:
+        """Return the path to which a file of this name belongs: of a rotated one its log's; "" where it is no log."""
+        base = base_name(path)
+        if base != path and (self._tails.has_any_at(base) or self.discovery.input_of(base)):
+            return base
+        return path if self.discovery.input_of(path) and is_text(path) else ""
 
-    def _begin(self, descriptor: int, path: str, log_input: LogInput) -> Position:
-        """Return the position at which a file is begun that is met for the first time."""
-        size = os.fstat(descriptor).st_size
-        offset = 0
-        if log_input.read_from == "end":
-            offset = size
-        elif self._backfill_bytes is not None and self._first_look and size > self._backfill_bytes:
-            offset = _line_start(descriptor, size - self._backfill_bytes, size)
-        if offset:
-            self._skipped.add(offset)
-            log.info("older part of a file skipped", path=path, skipped_bytes=offset)
-        return self._describe_new(descriptor, path, offset)
-
-    def _describe_new(self, descriptor: int, path: str, offset: int = 0) -> Position:
-        now_ns = self._clock.wall_ns()
-        return identity.describe(descriptor, identity.mint_source(), path, offset, offset, now_ns, now_ns)
-
-    def _builder(self, position: Position, log_input: LogInput) -> LineBuilder:
-        parser = TimestampParser(self._zone)
-        return LineBuilder(position.offset, log_input.max_line_bytes, parser, self._redactor, log_input.fields)
-
-    def _follow(self, tail: Tail) -> None:
-        self.tails[tail.position.source] = tail
-        self._known[tail.position.source] = tail.position
-
-    def _seek_orphans(self, rotations: Rotations) -> list[Batch]:
-        """Follow the rotated files of known sources; return what states that a source is gone.
-
-        It is gone when it was sought twice: at the first look a rotation may just be renaming the files.
-        """
-        gone: list[Batch] = []
-        if self._orphan_looks == _ORPHAN_LOOKS:
-            self._rotated |= {position.path for position in self._known.values()}
-        self._orphan_looks -= 1
-        for position in list(self._known.values()):
-            if position.source in self.tails or position.kind in (DONE, GONE):
-                continue
-            if self._follow_successor(position, self._input_of(position.path), rotations):
-                continue
-            if self._orphan_looks:
-                self.look_due_s = min(self.look_due_s, self._clock.monotonic() + SETTLE_NS / 1e9)
-            else:
-                self._gaps.add()
-                log.warning(
-                    "file vanished while nobody read it, what it held behind the offset is unknown",
-                    path=position.path,
-                    offset=position.offset,
-                )
-                last = msgspec.structs.replace(position, kind=GONE, updated_ns=self._clock.wall_ns())
-                self._known[last.source] = last
-                place = last.source, last.path, last.offset, last.offset, last.updated_ns
-                gone.append(Batch(*place, [], last, self._context.host, self._context.agent_id))
-        return gone
-
-    def _follow_successor(self, position: Position, log_input: LogInput, rotations: Rotations) -> bool:
-        """Follow the rotated file in which a source goes on, to its end; return whether there is one."""
-        successor = rotations.find_successor(position)
-        if successor is None:
+    def _has_vanished(self, path: str, since_ns: int) -> bool:
+        """Tell whether the file that was followed at a path before a time is deleted."""
+        self._waking.check(self._tails.sources_at(path))
+        found = [(tail.position, tail.is_deleted()) for tail in self._tails.files_at(path)]
+        found += [(self._sources[source], False) for source in self._tails.sources_at(path) if source in self._tails.rest]
+        found += [(position, True) for position in self._orphans.parked_at(path)]
+        before = [one for one in found if one[0].met_ns < since_ns]
+        newest, deleted = max(before, key=lambda one: one[0].met_ns, default=(None, False))
+        if newest is None or not deleted:
             return False
-        builder = self._builder(position, log_input)
-        self._follow((CompressedTail if successor.compressed else FileTail)(successor.descriptor, position, builder))
-        self.moved_s[position.source] = self._clock.monotonic() - LINGER_S
-        return True
-
-    def _seek_unseen(self, rotations: Rotations) -> None:
-        """Follow what was begun and rotated away, at the paths that saw a rotation, between two looks."""
-        rotated, self._rotated = self._rotated, set()
-        known: dict[str, list[Position]] = {path: [] for path in rotated}
-        for position in self._known.values():
-            if position.path in known:
-                known[position.path].append(position)
-        for path, positions in known.items():
-            self._follow_unseen(path, positions, rotations)
-
-    def _follow_unseen(self, path: str, known: Sequence[Position], rotations: Rotations) -> None:
-        now_ns = self._clock.wall_ns()
-        # What is followed has grown since it was met: its head says more now.
-        known = [tail.describe(now_ns) if (tail := self.tails.get(position.source)) else position for position in known]
-        found, unsettled = rotations.find_unseen(path, known, now_ns - SETTLE_NS)
-        if unsettled:
-            self._rotated.add(path)
-            self.look_due_s = min(self.look_due_s, self._clock.monotonic() + SETTLE_NS / 1e9)
-        for unseen in found:
-            try:
-                if unseen.compressed:
-                    position = describe_compressed(unseen.descriptor, identity.mint_source(), path, now_ns)
-                else:
-                    position = self._describe_new(unseen.descriptor, path)
-            except (OSError, EOFError, zlib.error) as error:
-                os.close(unseen.descriptor)
-                log.warning("rotated file cannot be read", path=unseen.path, error=error)
-                continue
-            log.info("file was rotated before it was seen, reading it", path=path, rotated_to=unseen.path)
-            builder = self._builder(position, self._input_of(path))
-            self._follow((CompressedTail if unseen.compressed else FileTail)(unseen.descriptor, position, builder))
-            self.moved_s[position.source] = self._clock.monotonic()
-
-    def _input_of(self, path: str) -> LogInput:
-        """Return the input that a path was found by; one that is not there now is taken as the first input's."""
-        return self._input_at.get(path) or next(iter(self.inputs), LogInput(paths=[path]))
+        compressed = Rotations().find_successor(newest)
+        if compressed:
+            os.close(compressed.descriptor)
+        return compressed is None
 
 
-def own_files(*paths: str) -> frozenset[tuple[int, int]]:
-    """Return what is never followed, by (device, inode): what standard output and error go to, these files, and all in these folders."""
-    inside = [entry.path for path in paths if os.path.isdir(path) for entry in os.scandir(path)]
-    places: tuple[int | str, ...] = (1, 2, *paths, *inside)
-    found = set()
-    for place in places:
-        with suppress(OSError):
-            facts = os.stat(place)
-            found.add((facts.st_dev, facts.st_ino))
-    return frozenset(found)
-
-
-def _line_start(descriptor: int, offset: int, size: int) -> int:
-    """Return where the first line begins at or behind an offset."""
-    while offset < size:
-        block = os.pread(descriptor, BLOCK_BYTES, offset)
-        newline = block.find(b"\n")
-        if newline >= 0:
-            return offset + newline + 1
-        if not block:
-            break
-        offset += len(block)
-    return size
+def _most_files() -> int:
+    """Return how many files may be open at a time."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return sys.maxsize if limit == resource.RLIM_INFINITY else max(limit - RESERVED_DESCRIPTORS, limit // 4)

@@ -40,7 +40,7 @@ _NUMBERS = {"_PID": "process.pid", "_UID": "user.id", "SYSLOG_FACILITY": "log.sy
 _DIRECTORIES = ("/var/log/journal", "/run/log/journal")
 _TEXT_LOGS = ("syslog", "messages")
 
-Deliver = Callable[[Sequence[Batch]], Awaitable[None]]
+Deliver = Callable[[Sequence[Batch]], Awaitable[object]]
 
 
 def journal_wanted(setting: str, log_root: str = "/var/log", directories: Sequence[str] = _DIRECTORIES) -> bool:

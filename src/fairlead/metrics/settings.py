@@ -1,5 +1,7 @@
 """`metrics:` and `--interval`: the period of each collector."""
 
+import msgspec
+
 from fairlead.core.errors import UsageError
 from fairlead.core.units import Duration
 
@@ -21,6 +23,35 @@ def check_intervals(intervals: Intervals) -> None:
             raise ValueError(f"{key} is not a collector; allowed are {', '.join(DEFAULT_INTERVALS)}")
         if period < MINIMUM_S:
             raise ValueError(f"{key}: {period:g} s is too short; allowed are {MINIMUM_S * 1000:g}ms and more")
+
+
+class ShippedMetrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An agent's `metrics:` section: only what is given a period is sampled. `topic` is Kafka's, where it is not the logs' own."""
+
+    topic: str = ""
+    cpu: Duration | None = None
+    memory: Duration | None = None
+    disk: Duration | None = None
+    network: Duration | None = None
+    load: Duration | None = None
+    pressure: Duration | None = None
+    filesystem: Duration | None = None
+    filefd: Duration | None = None
+    vmstat: Duration | None = None
+    sockstat: Duration | None = None
+    netstat: Duration | None = None
+    kernel: Duration | None = None
+    uname: Duration | None = None
+    time: Duration | None = None
+    own: Duration | None = msgspec.field(default=None, name="self")
+
+    def __post_init__(self) -> None:
+        check_intervals(self.intervals())
+
+    def intervals(self) -> Intervals:
+        """Return the period of each collector that has one."""
+        periods = {key: getattr(self, "own" if key == "self" else key) for key in DEFAULT_INTERVALS}
+        return {key: period for key, period in periods.items() if period is not None}
 
 
 def parse_intervals(text: str) -> Intervals:

@@ -14,3 +14,8 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long each sample is kept as it was taken."""
     rollups_max_age: Duration = Duration(30 * 86400)
     """How long the one-minute roll-ups are kept."""
+
+    def __post_init__(self) -> None:
+        for key, least in (("max_age", "7d"), ("max_size", "2GiB")):
+            if not getattr(self, key):
+                raise ValueError(f"{key} is 0; allowed is more, such as {least}")

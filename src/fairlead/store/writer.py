@@ -5,22 +5,22 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from fairlead.core.clock import Clock
-from fairlead.core.errors import SinkUnavailable
+from fairlead.core.errors import FairleadError, SinkUnavailable
 from fairlead.core.logsetup import Log
 from fairlead.core.readiness import Readiness
 from fairlead.core.record import Batch
 from fairlead.core.sample import Tick
 from fairlead.core.telemetry import Telemetry
-from fairlead.store.interface import Store
+from fairlead.store.interface import Intake, Store
 
 log = Log("store")
 SWEEP_S = 10.0
 _TICKS_KEPT = 3600
 _LINES_A_COMMIT = 20000
-OnWritten = Callable[[Sequence[Batch], Sequence[Tick]], None]
+OnWritten = Callable[[Intake], None]
 
 
 class SweptStore(Store, Protocol):
@@ -31,13 +31,14 @@ class SweptStore(Store, Protocol):
         ...
 
 
-class _Write:
-    def __init__(self, batches: Sequence[Batch], ticks: Sequence[Tick], done: "asyncio.Future[None] | None") -> None:
-        self.batches, self.ticks, self.done = batches, ticks, done
+class _Write(NamedTuple):
+    intake: Intake
+    done: "asyncio.Future[None] | None"
 
 
 class StoreWriter:
-    """A Sink whose other side is the embedded store; `send` returns once its batches are committed."""
+    """A Sink whose other side is a store; `send` returns once its batches are committed. What a store refuses may be mended there, so it
+    is tried again, too, and told meanwhile."""
 
     name = "store"
 
@@ -46,8 +47,8 @@ class StoreWriter:
     ) -> None:
         self._store, self._host, self._clock, self._on_written = store, host, clock, on_written
         self._waiting: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
-        self._unwritten_ticks: list[Tick] = []
-        self._problem = ""
+        self._unwritten_ticks: list[tuple[str, list[Tick]]] = []
+        self._problem, self._closing = "", False
         self._thread: threading.Thread | None = None
         self._commits = telemetry.counter("fairlead_store_commits_total", "Transactions committed.")
         self._lines = telemetry.counter("fairlead_store_lines_total", "Log lines stored.")
@@ -63,25 +64,24 @@ class StoreWriter:
 
     async def send(self, batches: Sequence[Batch]) -> None:
         """Store batches; raises SinkUnavailable while the store takes nothing."""
-        done = self._loop.create_future()
-        self._waiting.put(_Write(batches, (), done))
-        await done
+        await self.take(Intake(batches=list(batches)))
 
-    async def send_ticks(self, ticks: Sequence[Tick], host: str) -> None:
-        """Store ticks and wait for it."""
+    async def take(self, intake: Intake) -> None:
+        """Store an intake, whole; raises SinkUnavailable while the store takes nothing."""
         done = self._loop.create_future()
-        self._waiting.put(_Write((), ticks, done))
+        self._waiting.put(_Write(intake, done))
         await done
 
     def offer_ticks(self, ticks: Sequence[Tick]) -> None:
-        """Hand ticks over without waiting; while the store takes nothing the newest hour of them is kept for later."""
-        self._waiting.put(_Write((), ticks, None))
+        """Hand this host's ticks over without waiting; while the store takes nothing the newest hour of them is kept for later."""
+        self._waiting.put(_Write(Intake(ticks=[(self._host, list(ticks))]), None))
 
     async def reopen(self) -> None:
         """Nothing: the store's files are its own."""
 
     async def close(self) -> None:
-        """Write what waits, then end the thread."""
+        """Write what waits, then end the thread; once a write failed, the others are not tried any more."""
+        self._closing = True
         if self._thread is not None:
             self._waiting.put(None)
             await asyncio.to_thread(self._thread.join)
@@ -107,7 +107,7 @@ class StoreWriter:
             item = self._waiting.get(timeout=timeout_s)
             while item is not None:
                 work.append(item)
-                lines += sum(len(batch.records) for batch in item.batches)
+                lines += item.intake.lines()
                 if lines >= _LINES_A_COMMIT:
                     return work, False
                 item = self._waiting.get_nowait()
@@ -116,24 +116,35 @@ class StoreWriter:
         return work, True
 
     def _write(self, work: Sequence[_Write]) -> None:
-        batches = [batch for item in work for batch in item.batches]
-        ticks = self._unwritten_ticks + [tick for item in work for tick in item.ticks]
+        if self._closing and self._problem:
+            self._answer(work, SinkUnavailable(f"store: {self._problem}"))
+            return
+        intake = Intake()
+        for item in work:
+            intake.add(item.intake)
+        intake.ticks = self._unwritten_ticks + intake.ticks
         try:
-            self._store.write(batches, ticks, self._host)
-        except sqlite3.Error as error:
-            self._failed(error, ticks)
-            self._answer(work, SinkUnavailable(f"store: {error}"))
+            self._store.write(intake)
+        except (sqlite3.Error, FairleadError) as error:
+            self._failed(error, intake.ticks)
+            self._answer(work, SinkUnavailable(f"store: {error}", getattr(error, "retry_after_s", None)))
+            return
+        except Exception as error:
+            # Whoever waits is told; a thread that ended would leave all the others waiting for ever.
+            log.exception("store failed")
+            self._failed(error, intake.ticks)
+            self._answer(work, SinkUnavailable(f"store: {error!r}"))
             return
         if self._problem:
             log.info("store takes writes again")
         self._problem, self._unwritten_ticks = "", []
         self._commits.add()
-        self._lines.add(sum(len(batch.records) for batch in batches))
+        self._lines.add(intake.lines())
         self._answer(work, None)
         if self._on_written is not None:
-            self._loop.call_soon_threadsafe(self._on_written, batches, ticks)
+            self._loop.call_soon_threadsafe(self._on_written, intake)
 
-    def _failed(self, error: sqlite3.Error, ticks: list[Tick]) -> None:
+    def _failed(self, error: Exception, ticks: list[tuple[str, list[Tick]]]) -> None:
         self._failures.add()
         self._dropped.add(max(0, len(ticks) - _TICKS_KEPT))
         self._unwritten_ticks = ticks[-_TICKS_KEPT:]
@@ -148,7 +159,7 @@ class StoreWriter:
             for item in work:
                 if item.done is not None and not item.done.done():
                     if error:
-                        item.done.set_exception(SinkUnavailable(str(error)))
+                        item.done.set_exception(SinkUnavailable(str(error), error.retry_after_s))
                     else:
                         item.done.set_result(None)
 
@@ -157,6 +168,6 @@ class StoreWriter:
     def _sweep(self) -> bool:
         try:
             return self._store.sweep()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, FairleadError) as error:
             log.warning("store sweep failed", error=error)
             return False

@@ -1,10 +1,8 @@
 """Tells open streams that something was stored; they fetch it from the store themselves."""
 
 import asyncio
-from collections.abc import Sequence
 
-from fairlead.core.record import Batch
-from fairlead.core.sample import Tick
+from fairlead.store.interface import Intake
 
 
 class Subscription:
@@ -29,11 +27,11 @@ class Feed:
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
 
-    def publish(self, batches: Sequence[Batch], ticks: Sequence[Tick]) -> None:
+    def publish(self, intake: Intake) -> None:
         """Wake every stream."""
         for subscription in self._subscriptions:
-            subscription.collectors.update(tick.collector for tick in ticks)
-            subscription.lines = subscription.lines or any(batch.records for batch in batches)
+            subscription.collectors.update(tick.collector for _, ticks in intake.ticks for tick in ticks)
+            subscription.lines = subscription.lines or any(len(batch) for batch in intake.batches)
             subscription.woken.set()
 
     def subscribe(self) -> Subscription:

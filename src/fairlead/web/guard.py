@@ -2,19 +2,18 @@
 
 import hashlib
 import hmac
-from collections import deque
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
 from fairlead.core.clock import Clock
 from fairlead.core.errors import UsageError
 from fairlead.net.aio import web
-from fairlead.web.answers import ApiError
-from fairlead.web.settings import WebSettings, is_loopback, split_listen
+from fairlead.net.answers import ApiError
+from fairlead.net.attempts import WrongTokens
+from fairlead.net.listen import is_loopback, split_listen
+from fairlead.web.settings import WebSettings
 
 COOKIE = "fairlead_session"
-_WRONG_TOKENS = 10
-_WINDOW_S = 60.0
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
@@ -22,8 +21,7 @@ class Guard:
     """Decides on each request; holds the token, and nothing else of it leaves."""
 
     def __init__(self, settings: WebSettings, clock: Clock) -> None:
-        self._clock = clock
-        self._wrong: deque[float] = deque()
+        self._wrong = WrongTokens(clock)
         host, _ = split_listen(settings.listen)
         self._hosts = {host.lower(), *(name.lower() for name in settings.allowed_hosts)}
         if is_loopback(host) or host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
@@ -40,33 +38,34 @@ class Guard:
         # The address that was connected to is ours, whatever it is; a rebound name is never an address.
         own = request.transport.get_extra_info("sockname") if request.transport else None
         if not own or name != str(own[0]).lower():
-            raise ApiError(421, "this name is not served here", "header Host", "give --allowed-host NAME to serve another name")
+            allowed = "give --allowed-host NAME, or allowed_hosts in the configuration, to serve another name"
+            raise ApiError(421, "this name is not served here", "header Host", allowed)
 
     def is_known(self, request: web.BaseRequest) -> bool:
         """Tell whether a request bears the token or a session; everybody is known where no token is set."""
         if not self._token:
             return True
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token):
+        if scheme.lower() == "bearer" and hmac.compare_digest(_octets(given.strip()), self._token):
             return True
         try:
             cookie = SimpleCookie(request.headers.get("Cookie", "")).get(COOKIE)
         except CookieError:
             return False
-        return cookie is not None and hmac.compare_digest(cookie.value.encode(), self._session.encode())
+        return cookie is not None and hmac.compare_digest(_octets(cookie.value), self._session.encode())
 
     def check_known(self, request: web.BaseRequest) -> None:
         """Refuse who is not known, and after many wrong tokens everybody who is not, for a while."""
         if self.is_known(request):
             return
         if "Authorization" in request.headers:
-            self._count_wrong()
+            self._wrong.count()
         raise ApiError(401, "a token is needed", "header Authorization", "Bearer TOKEN, or the cookie that the login sets")
 
     def log_in(self, given: str) -> str:
         """Return the Set-Cookie value for a right token; ApiError for a wrong one."""
         if not self._token or not hmac.compare_digest(given.strip().encode(), self._token):
-            self._count_wrong()
+            self._wrong.count()
             raise ApiError(401, "wrong token", "token")
         return f"{COOKIE}={self._session}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000{'; Secure' if self._secure else ''}"
 
@@ -76,14 +75,6 @@ class Guard:
         if origin is not None and _name(origin.partition("://")[2]) != _name(request.headers.get("Host", "")):
             raise ApiError(403, "sent by another site", "header Origin")
 
-    def _count_wrong(self) -> None:
-        now_s = self._clock.monotonic()
-        while self._wrong and self._wrong[0] < now_s - _WINDOW_S:
-            self._wrong.popleft()
-        if len(self._wrong) >= _WRONG_TOKENS:
-            raise ApiError(429, "too many wrong tokens", "header Authorization", "wait a minute", retry_after_s=int(_WINDOW_S))
-        self._wrong.append(now_s)
-
 
 def _name(host: str) -> str:
     """Return a Host header without its port and brackets, in lower case."""
@@ -91,6 +82,11 @@ def _name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.rpartition(":")[0] if host.count(":") == 1 else host
+
+
+def _octets(header: str) -> bytes:
+    """Return a header's value as it was sent; aiohttp keeps octets that are no UTF-8 as surrogates."""
+    return header.encode(errors="surrogateescape")
 
 
 def _read_token(file: str) -> bytes:

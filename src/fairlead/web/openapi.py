@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 import fairlead
-from fairlead.web.answers import ErrorBody
+from fairlead.net.answers import ErrorBody
 from fairlead.web.routes import ROUTES, Route
 
 _REFERENCE = "#/components/schemas/{name}"

@@ -8,13 +8,14 @@ import msgspec
 
 from fairlead.core.clock import Clock
 from fairlead.net.aio import web
-from fairlead.web.answers import ApiError
+from fairlead.net.answers import ApiError
 
 DEFAULT_RANGE_S = 300.0
 _LATEST_S = 253_402_300_799.0
 
 Time = Annotated[str, msgspec.Meta(description="Seconds since the epoch, or RFC 3339.", examples=["1764000000", "2026-01-31T12:00:00Z"])]
 Query = Annotated[str, msgspec.Meta(max_length=4096, description="As `fairlead logs QUERY`.")]
+Host = Annotated[str, msgspec.Meta(max_length=1024, description="Only what is of this host, as /api/v1/hosts names it; empty: of all.")]
 
 T = TypeVar("T")
 
@@ -46,27 +47,30 @@ class SeriesParameters(Range, frozen=True, forbid_unknown_fields=True, kw_only=T
     ]
     points: Annotated[int, msgspec.Meta(ge=1, le=2000)] = 300
     by: Annotated[str, msgspec.Meta(max_length=128, description="Sum series over all labels but these (comma).")] = ""
+    host: Host = ""
 
 
 class LogsParameters(Range, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which lines; newest page first, `before` continues towards the past."""
 
     q: Query = ""
+    host: Host = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
-    before: Annotated[int, msgspec.Meta(ge=0)] = 0
+    before: Annotated[str, msgspec.Meta(max_length=1024, description="The `next` of a page: the page before it.")] = ""
 
 
 class HistogramParameters(Range, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Lines over time."""
 
     q: Query = ""
+    host: Host = ""
     buckets: Annotated[int, msgspec.Meta(ge=1, le=500)] = 60
 
 
 class ContextParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The lines around a line."""
 
-    id: Annotated[int, msgspec.Meta(ge=1)]
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=1024, description="The `fairlead.id` of a record.")]
     before: Annotated[int, msgspec.Meta(ge=0, le=200)] = 10
     after: Annotated[int, msgspec.Meta(ge=0, le=200)] = 10
 
@@ -75,6 +79,16 @@ class StreamParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     """Which lines are followed."""
 
     q: Query = ""
+    host: Host = ""
+
+
+class AuditParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which sources; page by page."""
+
+    findings: Annotated[bool, msgspec.Meta(description="Only sources of which something is lost, doubled or unknown.")] = False
+    agent: Annotated[str, msgspec.Meta(max_length=1024, description="Only this agent's sources.")] = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
+    after: Annotated[str, msgspec.Meta(max_length=4096, description="The `next` of the page before.")] = ""
 
 
 def parse(request: web.BaseRequest, kind: type[T]) -> T:

@@ -7,7 +7,18 @@ import msgspec
 from fairlead.core.verdict import Verdict
 from fairlead.store.interface import SeriesRange
 from fairlead.web import parameters
-from fairlead.web.api import FilesBody, HistogramBody, LoginBody, LogsBody, RecordsBody, SampleBody, StatusBody
+from fairlead.web.api import (
+    AgentsBody,
+    AuditBody,
+    FilesBody,
+    HistogramBody,
+    HostsBody,
+    LoginBody,
+    LogsBody,
+    RecordsBody,
+    SampleBody,
+    StatusBody,
+)
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -49,6 +60,24 @@ ROUTES = (
     Route("GET", f"{API}/logs/histogram", "histogram", "Log lines over time", HistogramBody, parameters.HistogramParameters, aside=True),
     Route("GET", f"{API}/logs/context", "context", "The lines around a line", RecordsBody, parameters.ContextParameters, aside=True),
     Route("GET", f"{API}/logs/files", "files", "The sources of log lines", FilesBody, aside=True),
+    Route(
+        "GET",
+        f"{API}/agents",
+        "agents",
+        "A collector's agents: alive up to 3 intervals after a heartbeat came, late up to 10, then silent; stopped if it said so",
+        AgentsBody,
+        aside=True,
+    ),
+    Route("GET", f"{API}/hosts", "hosts", "The hosts of which lines or samples stand", HostsBody, aside=True),
+    Route(
+        "GET",
+        f"{API}/audit",
+        "audit",
+        "What stands of each source, counted in its lines: as `fairlead audit --json`, page by page; at most ten seconds old",
+        AuditBody,
+        parameters.AuditParameters,
+        aside=True,
+    ),
     Route(
         "GET", f"{API}/stream", "stream", "Server-sent events: tick, verdict, logs, ping", "text/event-stream", parameters.StreamParameters
     ),

@@ -1,13 +1,10 @@
 """The web server: a table of routes behind a guard, on aiohttp's low-level server.
 
-A fixed table needs no router; each request passes the same few checks in the same order: Host, method and path, token,
-parameters. Connections are bounded in number, and one that does not send its first request in time is closed.
+A fixed table needs no router; each request passes the same few checks in the same order: Host, method and path, token, parameters.
 """
 
 import asyncio
-import errno
-import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -18,63 +15,23 @@ from fairlead.core.logsetup import Log
 from fairlead.core.readiness import Readiness
 from fairlead.core.telemetry import Telemetry
 from fairlead.net.aio import web
+from fairlead.net.answers import SECURITY_HEADERS, ApiError, json_answer, text_answer
+from fairlead.net.httpserver import HttpListener
 from fairlead.net.prometheus import CONTENT_TYPE, Exposition, exposition
-from fairlead.web.answers import SECURITY_HEADERS, ApiError, json_answer, text_answer
+from fairlead.net.tls import Certificate
 from fairlead.web.api import LoginBody
 from fairlead.web.assets import Asset, load_assets
 from fairlead.web.guard import Guard
 from fairlead.web.parameters import NoParameters, StreamParameters, parse
 from fairlead.web.routes import ROUTES, Route
-from fairlead.web.settings import WebSettings, split_listen
+from fairlead.web.settings import WebSettings
 from fairlead.web.sources import WebSources
 from fairlead.web.stream import Streams
-from fairlead.web.tls import Certificate
 from fairlead.web.views import StoreReads, Views
 
 log = Log("web")
-MAX_CONNECTIONS = 256
-FIRST_REQUEST_S = 15.0
 BODY_DEADLINE_S = 10.0
 MAX_BODY_BYTES = 64 << 10
-_KEEPALIVE_S = 30.0
-_LINGER_S = 1.0
-_SHUTDOWN_S = 2.0
-_CERTIFICATE_CHECK_S = 10.0
-
-Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-
-def _quiet() -> logging.Logger:
-    """Return a logger that says nothing: what is no HTTP is answered with 400, and a stranger cannot fill our log with tracebacks."""
-    logger = logging.getLogger("fairlead.web.protocol")
-    logger.disabled = True
-    return logger
-
-
-class _BoundedServer(web.Server):
-    """Closes what is one connection too many, and what connects and says nothing."""
-
-    def __init__(self, handler: Any, **options: Any) -> None:  # noqa: ANN401 - aiohttp's own signature
-        super().__init__(handler, **options)
-        self._silent: dict[Any, asyncio.TimerHandle] = {}
-
-    def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:  # noqa: ANN401 - aiohttp's RequestHandler
-        """Count a connection and give it its deadline."""
-        super().connection_made(handler, transport)
-        if len(self.connections) > MAX_CONNECTIONS:
-            transport.abort()
-            return
-        self._silent[handler] = asyncio.get_running_loop().call_later(FIRST_REQUEST_S, transport.abort)
-
-    def has_spoken(self, handler: Any) -> None:  # noqa: ANN401 - aiohttp's RequestHandler
-        """Let a connection live on: a request came."""
-        if timer := self._silent.pop(handler, None):
-            timer.cancel()
-
-    def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:  # noqa: ANN401 - aiohttp's RequestHandler
-        """Forget a connection."""
-        self.has_spoken(handler)
-        super().connection_lost(handler, exc)
 
 
 class WebServer:
@@ -84,7 +41,8 @@ class WebServer:
         self._settings, self._sources, self._clock = settings, sources, clock
         self._telemetry, self._readiness = telemetry, readiness
         self._guard = Guard(settings, clock)
-        self._certificate = Certificate(settings.tls_cert, settings.tls_key) if settings.tls_cert else None
+        certificate = Certificate(settings.tls_cert, settings.tls_key) if settings.tls_cert else None
+        self._listener = HttpListener(self._answer, settings.listen, certificate, clock)
         self._views = Views(sources, clock, readiness)
         self._reads = StoreReads()
         self._streams = Streams(sources, self._reads, clock)
@@ -92,42 +50,24 @@ class WebServer:
         self._assets: dict[str, Asset] = load_assets() if sources.store else {}
         self._routes = {(route.method, route.path): route for route in ROUTES}
         self._requests = telemetry.counter("fairlead_http_requests_total", "Requests answered.", "code")
-        self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Bind and serve; UsageError where the address cannot be had."""
-        host, port = split_listen(self._settings.listen)
-        self._server = _BoundedServer(
-            self._answer, access_log=None, keepalive_timeout=_KEEPALIVE_S, lingering_time=_LINGER_S, logger=_quiet()
-        )
-        self._runner = web.ServerRunner(self._server, shutdown_timeout=_SHUTDOWN_S)
-        await self._runner.setup()
-        context = self._certificate.context if self._certificate else None
-        site = web.TCPSite(self._runner, host, port, ssl_context=context, reuse_address=True)
         try:
-            await site.start()
-        except OSError as error:
-            await self._runner.cleanup()
+            await self._listener.start()
+        except UsageError:
             self._reads.close()
-            reason = "in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-            raise UsageError(f"{self._settings.listen}: {reason}; give another address with --listen HOST:PORT") from None
-        if self._certificate:
-            self._task = asyncio.create_task(self._watch_certificate(), name="certificate")
+            raise
 
     @property
     def url(self) -> str:
         """Where the page is."""
-        host, port = self._runner.addresses[0][:2]
-        name = f"[{host}]" if ":" in host else host
-        return f"{'https' if self._certificate else 'http'}://{name}:{port}"
+        return self._listener.url
 
     async def close(self) -> None:
         """End streams, then connections, then the readers."""
         self._streams.close()
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        await self._runner.cleanup()
+        await self._listener.close()
         await asyncio.to_thread(self._reads.close)
 
     def reload(self, settings: WebSettings) -> None:
@@ -135,14 +75,7 @@ class WebServer:
         self._guard = Guard(settings, self._clock)
         self._settings = settings
 
-    async def _watch_certificate(self) -> None:
-        assert self._certificate is not None
-        while True:
-            await self._clock.sleep(_CERTIFICATE_CHECK_S)
-            await asyncio.to_thread(self._certificate.reload_if_changed)
-
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        self._server.has_spoken(request.protocol)
         response: web.StreamResponse
         try:
             response = await self._dispatch(request)
@@ -184,7 +117,7 @@ class WebServer:
             return await self._log_in(request)
         asked = parse(request, route.parameters)
         if isinstance(asked, StreamParameters):
-            return await self._streams.serve(request, asked.q)
+            return await self._streams.serve(request, asked)
         if route.name == "openapi":
             from fairlead.web.openapi import document
 

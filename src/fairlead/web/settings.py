@@ -1,8 +1,8 @@
 """`listen:` and what guards it."""
 
-import ipaddress
-
 import msgspec
+
+from fairlead.net.listen import is_loopback, split_listen
 
 
 class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -21,23 +21,9 @@ class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             raise ValueError("has one of tls_cert and tls_key; allowed are both or none")
 
     def _check_listen(self) -> None:
-        host, _ = split_listen(self.listen)
+        try:
+            host, _ = split_listen(self.listen)
+        except ValueError as error:
+            raise ValueError(f"listen: {error}") from None
         if not is_loopback(host) and not self.token_file:
-            raise ValueError(f"listening on {host} lets others in; allowed without token_file are loopback addresses")
-
-
-def split_listen(text: str) -> tuple[str, int]:
-    """Split `HOST:PORT` or `[V6]:PORT`; raise ValueError with what is allowed."""
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"{text!r} is not an address to listen on; allowed is HOST:PORT, such as 127.0.0.1:9320")
-    return host, int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+            raise ValueError(f"listen: {host} lets others in; allowed without token_file are loopback addresses")

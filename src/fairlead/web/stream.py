@@ -5,8 +5,8 @@ what a search finds. A reader that does not keep up is cut off by the deadline o
 """
 
 import asyncio
+from collections import deque
 from contextlib import suppress
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -15,12 +15,12 @@ import orjson
 from fairlead.core.clock import Clock
 from fairlead.core.verdict import Verdict
 from fairlead.net.aio import web
-from fairlead.store.interface import LogQuery, Store
-from fairlead.store.query import parse_query
-from fairlead.web.answers import SECURITY_HEADERS, ApiError
+from fairlead.net.answers import SECURITY_HEADERS, ApiError
+from fairlead.store.interface import LogQuery, Mark, Store, StoredRecord
 from fairlead.web.feed import Subscription
+from fairlead.web.parameters import StreamParameters
 from fairlead.web.sources import WebSources
-from fairlead.web.views import StoreReads, show
+from fairlead.web.views import StoreReads, query_of, show
 
 PING_S = 5.0
 _LINES_AN_EVENT = 200
@@ -41,7 +41,7 @@ class Streams:
         """Ask every stream to end."""
         self._closing.set()
 
-    async def serve(self, request: web.BaseRequest, text: str) -> web.StreamResponse:
+    async def serve(self, request: web.BaseRequest, asked: StreamParameters) -> web.StreamResponse:
         """Answer with a stream until the reader goes or the server ends."""
         feed, store = self._sources.feed, self._sources.store
         if feed is None or store is None:
@@ -54,16 +54,18 @@ class Streams:
         response = web.StreamResponse(headers=headers)
         try:
             await response.prepare(request)
-            with suppress(ConnectionError, TimeoutError):
-                await self._pump(response, subscription, store, parse_query(text))
+            # Where the store does not answer the stream ends, and the reader comes back by itself.
+            with suppress(ConnectionError, TimeoutError, ApiError):
+                await self._pump(response, subscription, store, query_of(asked.q, asked.host))
         finally:
             feed.unsubscribe(subscription)
             self._open -= 1
         return response
 
     async def _pump(self, response: web.StreamResponse, subscription: Subscription, store: Store, query: LogQuery) -> None:
-        last_id = await self._reads.run(store.newest_id)
+        mark = await self._reads.run(store.mark)
         verdict: Verdict | None = None
+        idle = False
         while not self._closing.is_set():
             current = self._sources.verdict() if self._sources.verdict else None
             if current is not None and _essence(current) != _essence(verdict):
@@ -72,13 +74,15 @@ class Streams:
             collectors, lines = subscription.take()
             if collectors:
                 await _send(response, "tick", {"now": self._clock.wall_ns() / 1e9, "collectors": collectors})
-            if lines:
-                found, last_id, skipped = await self._reads.run(_newer, store, query, last_id)
+            if lines or idle:
+                # Idle: another collector may have written to the same store.
+                found, mark, skipped = await self._reads.run(_newer, store, query, mark)
                 if found:
                     await _send(response, "logs", found)
                 if skipped:
                     await _send(response, "logs-skipped", {"skipped": skipped})
-            if not await self._wait(subscription):
+            idle = not await self._wait(subscription)
+            if idle:
                 await _send(response, "ping", {"now": self._clock.wall_ns() / 1e9})
 
     async def _wait(self, subscription: Subscription) -> bool:
@@ -94,15 +98,16 @@ class Streams:
         return bool(done)
 
 
-def _newer(store: Store, query: LogQuery, last_id: int) -> tuple[list[dict[str, Any]], int, int]:
-    """Return the newest matches stored after a record, the id to go on from, and how many older ones were left out."""
-    newest_id = store.newest_id()
-    matches = [record for record in store.scan(query, last_id) if record.id <= newest_id]
-    return (
-        [show(record) for record in islice(matches, max(0, len(matches) - _LINES_AN_EVENT), None)],
-        newest_id,
-        max(0, len(matches) - _LINES_AN_EVENT),
-    )
+def _newer(store: Store, query: LogQuery, after: Mark) -> tuple[list[dict[str, Any]], Mark, int]:
+    """Return the newest matches stored behind a mark, the mark to go on from, and how many older ones were left out."""
+    newest: deque[StoredRecord] = deque(maxlen=_LINES_AN_EVENT)
+    count = 0
+    upto = store.mark()
+    if upto != after:
+        for record in store.scan(query, after, upto):
+            newest.append(record)
+            count += 1
+    return [show(record) for record in newest], upto, count - len(newest)
 
 
 def _essence(verdict: Verdict | None) -> object:

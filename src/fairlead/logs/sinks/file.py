@@ -5,12 +5,10 @@ import os
 import stat
 from collections.abc import Sequence
 
-import orjson
-
+from fairlead.core.durable import append_whole
 from fairlead.core.errors import SinkUnavailable, UsageError
 from fairlead.core.record import Batch
-from fairlead.core.sample import Tick, to_json
-from fairlead.logs.deadletter import append_whole
+from fairlead.core.sink import Keyed, Kind
 from fairlead.logs.encode import encode
 from fairlead.logs.settings import FileSinkSettings
 
@@ -35,9 +33,9 @@ class FileSink:
         """Append the records."""
         await asyncio.to_thread(lambda: self._append(encode(batches, self._output)))
 
-    async def send_ticks(self, ticks: Sequence[Tick], host: str) -> None:
-        """Append a sample."""
-        await asyncio.to_thread(self._append, orjson.dumps(to_json(ticks, host, ticks[0].time_ns)) + b"\n")
+    async def send_records(self, _: Kind, records: Sequence[Keyed]) -> None:
+        """Append samples."""
+        await asyncio.to_thread(self._append, b"".join(record.body + b"\n" for record in records))
 
     async def reopen(self) -> None:
         """Open the file of this name anew; raises nothing: what is wrong shows with the next record."""

@@ -9,18 +9,24 @@ from collections import deque
 from collections.abc import Sequence
 
 import msgspec
-import orjson
 
+from fairlead._native.compress import zstd_compress
 from fairlead.core.clock import Clock
-from fairlead.core.errors import SinkRejected, SinkTooLarge
-from fairlead.core.record import Batch
-from fairlead.core.sample import Tick, to_json
+from fairlead.core.errors import SinkRejected, SinkTooLarge, SinkUnavailable, UsageError
+from fairlead.core.record import Batch, halves
+from fairlead.core.sink import Keyed, Kind
 from fairlead.logs.encode import JSON, encode
 from fairlead.logs.settings import HttpSinkSettings
 from fairlead.net.http import Poster
 
 TIMEOUT_S = 60.0
 _GZIP_LEVEL = 1
+
+
+class _Acknowledgement(msgspec.Struct):
+    """What a collector answers once the records are durable."""
+
+    acknowledged: int
 
 
 class _Part(msgspec.Struct):
@@ -36,8 +42,12 @@ class HttpSink:
     name = "http"
 
     def __init__(self, settings: HttpSinkSettings, agent_id: str, clock: Clock) -> None:
+        problem, allowed = settings.url_problem()
+        if problem:
+            raise UsageError(f"sink.http.url: {problem}; {allowed}")
         self._poster = Poster("sink.http.url", settings.url, settings.token_file, settings.ca_file, TIMEOUT_S)
-        self._agent_id, self._compressed = agent_id, settings.compression == "gzip"
+        self._url = settings.url
+        self._agent_id, self._compression = agent_id, settings.compression
         self._number = clock.wall_ns() // 1000
         self._sending: Sequence[Batch] = ()
         self._parts: deque[_Part] = deque()
@@ -59,10 +69,10 @@ class HttpSink:
                     await self._post(body, "log", part.number)
             except SinkTooLarge as error:
                 self._parts.popleft()
-                halves = _halves(part.batches)
-                if not halves:
+                parts = halves(part.batches)
+                if not parts:
                     raise SinkRejected(str(error), part.batches) from None
-                self._parts.extendleft(_Part(half) for half in reversed(halves))
+                self._parts.extendleft(_Part(half) for half in reversed(parts))
             except SinkRejected as error:
                 self._parts.popleft()
                 raise SinkRejected(str(error), part.batches) from None
@@ -70,9 +80,9 @@ class HttpSink:
                 self._parts.popleft()
         self._sending = ()
 
-    async def send_ticks(self, ticks: Sequence[Tick], host: str) -> None:
-        """Deliver a sample."""
-        await self._post(orjson.dumps(to_json(ticks, host, ticks[0].time_ns)) + b"\n", "metric", self._next_number())
+    async def send_records(self, kind: Kind, records: Sequence[Keyed]) -> None:
+        """Deliver samples or heartbeats."""
+        await self._post(b"".join(record.body + b"\n" for record in records), kind, self._next_number())
 
     async def reopen(self) -> None:
         """Read the token anew."""
@@ -93,23 +103,15 @@ class HttpSink:
             "Fairlead-Batch": str(number),
             "Fairlead-Kind": kind,
         }
-        if self._compressed:
-            body = await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL)
-            headers["Content-Encoding"] = "gzip"
-        await self._poster.post(body, headers, config_may_heal=True)
+        if self._compression != "none":
+            body = await asyncio.to_thread(_compress, body, self._compression)
+            headers["Content-Encoding"] = self._compression
+        answer = await self._poster.post(body, headers, to_collector=True)
+        try:
+            msgspec.json.decode(answer, type=_Acknowledgement)
+        except msgspec.MsgspecError:
+            raise SinkUnavailable(f"{self._url} took the records and acknowledged nothing; is this a collector?") from None
 
 
-def _halves(batches: Sequence[Batch]) -> list[Sequence[Batch]]:
-    """Split batches in two; an empty list where there is but one record."""
-    if len(batches) > 1:
-        middle = len(batches) // 2
-        return [batches[:middle], batches[middle:]]
-    [batch] = batches
-    middle = len(batch.records) // 2
-    if not middle:
-        return []
-    first, second = batch.records[:middle], batch.records[middle:]
-    return [
-        [msgspec.structs.replace(batch, end=second[0].offset, records=first)],
-        [msgspec.structs.replace(batch, start=second[0].offset, records=second)],
-    ]
+def _compress(body: bytes, coding: str) -> bytes:
+    return zstd_compress(body) if coding == "zstd" else gzip.compress(body, _GZIP_LEVEL)

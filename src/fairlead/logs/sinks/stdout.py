@@ -6,11 +6,9 @@ import select
 import threading
 from collections.abc import Sequence
 
-import orjson
-
 from fairlead.core.errors import SinkUnavailable
 from fairlead.core.record import Batch
-from fairlead.core.sample import Tick, to_json
+from fairlead.core.sink import Keyed, Kind
 from fairlead.logs.encode import encode
 from fairlead.logs.settings import StdoutSinkSettings
 
@@ -33,9 +31,9 @@ class StdoutSink:
         """Write the records; BrokenPipeError once the reader is gone."""
         await asyncio.to_thread(lambda: self._write(encode(batches, self._output)))
 
-    async def send_ticks(self, ticks: Sequence[Tick], host: str) -> None:
-        """Write a sample."""
-        await asyncio.to_thread(self._write, orjson.dumps(to_json(ticks, host, ticks[0].time_ns)) + b"\n")
+    async def send_records(self, _: Kind, records: Sequence[Keyed]) -> None:
+        """Write samples."""
+        await asyncio.to_thread(self._write, b"".join(record.body + b"\n" for record in records))
 
     async def reopen(self) -> None:
         """Nothing: it cannot be reopened."""

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -10,6 +11,10 @@ import orjson
 
 from fairlead.core.record import ERROR_LEVELS, LEVELS, Batch, Record
 from fairlead.store.interface import Bucket, LogQuery, StoredRecord
+from fairlead.store.rows import WIDTH, LineRows, to_rows
+from fairlead.store.sqlite import index
+from fairlead.store.sqlite.blocks import BlockWriter
+from fairlead.store.sqlite.ledger import Ledger
 
 _ERROR_FROM = LEVELS.index(ERROR_LEVELS[0])
 _COLUMNS = (
@@ -19,11 +24,10 @@ _COLUMNS = (
 _FROM = "FROM line JOIN origin ON origin.id = line.origin"
 _OLDEST_FIRST = "ORDER BY line.time_ns, line.source, line.offset"
 _NEWEST_FIRST = "ORDER BY line.time_ns DESC, line.source DESC, line.offset DESC"
-_INSERT = (
-    "INSERT INTO line (source, offset, end, origin, time_ns, created_ns, ingested_ns, level, flags, fields, message)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, offset) DO NOTHING"
-)
-_INDEX = "INSERT INTO line_text (rowid, message) SELECT id, message FROM line WHERE id > ?"
+_INSERT = "INSERT OR FAIL INTO line (source, origin, created_ns, ingested_ns, offset, end, time_ns, level, flags, fields, message)"
+_TAKEN = (128, 16, 1)
+"""How many lines are inserted by a statement: what neighbours share is bound once, and SQLite is entered once. OR FAIL: what fails is
+rolled back with its transaction, so SQLite need not write down how to undo the one statement."""
 _NTH_NEWEST = "SELECT time_ns FROM line WHERE time_ns <= ? ORDER BY time_ns DESC LIMIT 1 OFFSET ?"
 _WINDOWS = (4_000, 64_000)
 """Lines searched first, and next."""
@@ -32,33 +36,33 @@ ORPHANS = "SELECT id FROM line WHERE origin NOT IN (SELECT id FROM origin) OR so
 
 
 class LineWriter:
-    """Writes batches inside the caller's transaction; remembers the ids of sources and origins between calls."""
+    """Writes batches inside the caller's transaction; remembers the ids of origins between calls."""
 
-    def __init__(self) -> None:
-        self._sources: dict[str, int] = {}
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._blocks = BlockWriter()
         self._origins: dict[tuple[str, str, str, str], int] = {}
 
     def forget(self) -> None:
         """Drop what is remembered, after a transaction that was rolled back."""
-        self._sources.clear()
         self._origins.clear()
+        self._blocks.forget()
 
     def write(self, connection: sqlite3.Connection, batches: Sequence[Batch], ingested_ns: int) -> None:
-        """Store the lines that do not stand yet, index them, and remember each source's position."""
+        """Store the lines that do not stand yet or have grown, index them, and remember each source's position."""
         if not batches:
             return
-        last_id = connection.execute("SELECT coalesce(max(id), 0) FROM line").fetchone()[0]
+        next_id = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM line").fetchone()[0]
+        messages: list[str] = []
         for batch in batches:
-            source, origin = self._source(connection, batch.source), self._origin(connection, batch)
-            connection.executemany(_INSERT, (_row(record, source, origin, batch.created_ns, ingested_ns) for record in batch.records))
-            connection.execute("UPDATE source SET position = ? WHERE id = ?", (msgspec.json.encode(batch.position), source))
-        connection.execute(_INDEX, (last_id,))
-
-    def _source(self, connection: sqlite3.Connection, name: str) -> int:
-        if name not in self._sources:
-            connection.execute("INSERT OR IGNORE INTO source (name) VALUES (?)", (name,))
-            self._sources[name] = connection.execute("SELECT id FROM source WHERE name = ?", (name,)).fetchone()[0]
-        return self._sources[name]
+            source, records = self._ledger.admit(connection, batch)
+            if not records:
+                continue
+            rows = records if isinstance(records, LineRows) else to_rows(records)
+            _insert(connection, [source, self._origin(connection, batch), batch.created_ns, ingested_ns], rows)
+            messages += rows.messages()
+        self._blocks.write(connection, next_id, messages)
+        self._ledger.remove_replaced(connection)
 
     def _origin(self, connection: sqlite3.Connection, batch: Batch) -> int:
         key = (batch.source, batch.path, batch.host, batch.agent)
@@ -67,6 +71,22 @@ class LineWriter:
             found = connection.execute("SELECT id FROM origin WHERE source = ? AND path = ? AND host = ? AND agent = ?", key)
             self._origins[key] = found.fetchone()[0]
         return self._origins[key]
+
+
+def _insert(connection: sqlite3.Connection, shared: list[Any], rows: LineRows) -> None:
+    """Insert lines; `shared` is what all of them have in the first columns."""
+    at, values = 0, rows.values
+    for lines in _TAKEN:
+        statement, step = _statement(lines), lines * WIDTH
+        while at + step <= len(values):
+            connection.execute(statement, shared + values[at : at + step])
+            at += step
+
+
+@cache
+def _statement(lines: int) -> str:
+    line = f"({', '.join('?' * WIDTH)})"
+    return f"{_INSERT} SELECT ?, ?, ?, ?, * FROM (VALUES {', '.join([line] * lines)})"  # noqa: S608 - constants
 
 
 def search(connection: sqlite3.Connection, query: LogQuery, limit: int, before: StoredRecord | None) -> list[StoredRecord]:
@@ -97,12 +117,15 @@ def _search(connection: sqlite3.Connection, query: LogQuery, limit: int, before:
     return [_stored(row) for row in rows][::-1]
 
 
-def scan(connection: sqlite3.Connection, query: LogQuery, after_id: int) -> Iterator[StoredRecord]:
-    """Yield every match, oldest first."""
+def scan(connection: sqlite3.Connection, query: LogQuery, after_id: int, upto_id: int | None) -> Iterator[StoredRecord]:
+    """Yield every match with an id behind one and up to the other, oldest first."""
     where, parameters = _where(connection, query)
     if after_id:
         where += " AND line.id > ?"
         parameters.append(after_id)
+    if upto_id is not None:
+        where += " AND line.id <= ?"
+        parameters.append(upto_id)
     for row in connection.execute(f"SELECT {_COLUMNS} {_FROM} WHERE {where} {_OLDEST_FIRST}", parameters):
         yield _stored(row)
 
@@ -141,11 +164,9 @@ def _where(connection: sqlite3.Connection, query: LogQuery) -> tuple[str, list[A
     """Return a condition made of constants, and its parameters; text of the query is only ever a parameter."""
     conditions, parameters = ["1"], list[Any]()
     if query.phrases:
-        conditions.append("line.id IN (SELECT rowid FROM line_text WHERE line_text MATCH ? AND rowid BETWEEN ? AND ?)")
-        parameters += [" AND ".join(map(_phrase, query.phrases)), *_ids_between(connection, query)]
-    if query.excluded:
-        conditions.append("line.id NOT IN (SELECT rowid FROM line_text WHERE line_text MATCH ?)")
-        parameters.append(" OR ".join(map(_phrase, query.excluded)))
+        least, greatest = _ids_between(connection, query)
+        conditions.append(index.CANDIDATES)
+        parameters.append(index.candidates(connection, query, least, greatest))
     if query.files or query.hosts:
         wanted = [
             origin
@@ -163,6 +184,10 @@ def _where(connection: sqlite3.Connection, query: LogQuery) -> tuple[str, list[A
     if query.until_ns is not None:
         conditions.append("line.time_ns < ?")
         parameters.append(query.until_ns)
+    if query.phrases or query.excluded:
+        # Last: it is the dearest.
+        conditions.append(index.FITS)
+        parameters.append(index.key(query))
     return " AND ".join(conditions), parameters
 
 
@@ -174,28 +199,6 @@ def _ids_between(connection: sqlite3.Connection, query: LogQuery) -> tuple[int, 
     until_ns = _NEVER_NS if query.until_ns is None else query.until_ns
     row = connection.execute("SELECT min(id), max(id) FROM line WHERE time_ns >= ? AND time_ns < ?", (since_ns, until_ns)).fetchone()
     return (0, 0) if row[0] is None else (row[0], row[1])
-
-
-def _phrase(words: tuple[str, ...]) -> str:
-    """Return a phrase as FTS5 quotes it; inside double quotes nothing is syntax but the quote itself."""
-    text = " ".join(words).replace('"', " ").replace("\0", " ")
-    return f'"{text}"'
-
-
-def _row(record: Record, source: int, origin: int, created_ns: int, ingested_ns: int) -> tuple[Any, ...]:
-    return (
-        source,
-        record.offset,
-        record.end,
-        origin,
-        record.timestamp_ns,
-        created_ns,
-        ingested_ns,
-        LEVELS.index(record.level) if record.level in LEVELS else None,
-        " ".join(record.flags) or None,
-        orjson.dumps(record.fields).decode() if record.fields else None,
-        record.message,
-    )
 
 
 def _stored(row: tuple[Any, ...]) -> StoredRecord:

@@ -2,19 +2,33 @@
 
 import contextlib
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from fairlead.core.clock import Clock
 from fairlead.core.errors import StateError
 from fairlead.core.logsetup import Log
 from fairlead.core.record import format_time
+from fairlead.core.spool.settings import FOLDER_NAME
 from fairlead.store.settings import StoreSettings
 from fairlead.store.sqlite import schema
-from fairlead.store.sqlite.store import SqliteStore, connect
+from fairlead.store.sqlite.store import DAMAGES, SqliteStore, connect, told
 
 FILE_NAME = "store.db"
 _COMPANIONS = ("", "-wal", "-shm")
+_OF_AGENTS = (FOLDER_NAME, "checkpoint.a", "checkpoint.b", "checkpoint.json")
+"""What lies in the state directory of an agent, which keeps no store."""
+_REFUSED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+"""What a reader gets of a store in use that lies where it may not write: what readers and writer share cannot be made there."""
 log = Log("store")
+
+
+class StoreDamaged(StateError):
+    """The store's file is there, and not as it was written; `damage` is what is wrong in a few words."""
+
+    def __init__(self, file: Path | None, damage: str) -> None:
+        super().__init__(f"{file}: {damage}; see fairlead store verify")
+        self.damage = damage
 
 
 def open_store(folder: Path, settings: StoreSettings, clock: Clock, *, read_only: bool = False) -> SqliteStore:
@@ -27,11 +41,16 @@ def open_store(folder: Path, settings: StoreSettings, clock: Clock, *, read_only
     try:
         if not read_only:
             _prepare(file)
-        elif not file.exists():
-            raise StateError(f"{file}: there is no store yet; start fairlead up, or give another --state-dir")
         else:
+            _find(file)
             _check(file, read_only=True)
+    except PermissionError as error:
+        raise _denied(error.filename) from None
     except sqlite3.DatabaseError as error:
+        if read_only and _code(error) in _REFUSED:
+            raise _denied(folder) from None
+        if read_only and _is_corrupt(error):
+            raise StoreDamaged(file, told(error)) from None
         if read_only or not _is_corrupt(error):
             raise StateError(f"{file}: {error}; see fairlead store verify") from None
         aside = _move_aside(file, clock)
@@ -40,12 +59,33 @@ def open_store(folder: Path, settings: StoreSettings, clock: Clock, *, read_only
     return SqliteStore(file, settings, clock, read_only=read_only)
 
 
+@contextlib.contextmanager
+def damage_told(store: SqliteStore) -> Iterator[None]:
+    """Turn what a damaged file does to those who read it into StoreDamaged."""
+    try:
+        yield
+    except DAMAGES as error:
+        raise StoreDamaged(store.file, told(error)) from None
+
+
 def open_memory(settings: StoreSettings, clock: Clock) -> SqliteStore:
     """Begin a store that lives in memory and ends with the program."""
     store = SqliteStore(None, settings, clock)
     with contextlib.closing(connect(None)) as connection:
         schema.create(connection)
     return store
+
+
+def _find(file: Path) -> None:
+    """Raise StateError where there is no store, PermissionError where there is one for others."""
+    try:
+        file.open("rb").close()
+    except (FileNotFoundError, NotADirectoryError):
+        if any((file.parent / name).exists() for name in _OF_AGENTS):
+            raise StateError(
+                f"{file.parent}: this is an agent's state directory; give the collector's with --state-dir DIR, or -c FILE"
+            ) from None
+        raise StateError(f"{file}: there is no store yet; start fairlead up, or give another --state-dir") from None
 
 
 def _prepare(file: Path) -> None:
@@ -79,7 +119,15 @@ def _check(file: Path, *, read_only: bool) -> int:
 
 
 def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _code(error: sqlite3.DatabaseError) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _denied(path: object) -> StateError:
+    return StateError(f"{path}: Permission denied; run as root or as fairlead's user")
 
 
 def _move_aside(file: Path, clock: Clock) -> Path:

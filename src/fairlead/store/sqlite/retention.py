@@ -3,6 +3,7 @@
 import sqlite3
 
 from fairlead.store.settings import StoreSettings
+from fairlead.store.sqlite import index
 
 LINES_A_SLICE = 2000
 SAMPLES_A_SLICE = 5000
@@ -19,6 +20,7 @@ def remove_slice(connection: sqlite3.Connection, settings: StoreSettings, now_ns
         if not lines:
             samples += _remove_samples(connection, "sample", None)
     if not lines:
+        connection.execute("DELETE FROM agent WHERE received_ns < ?", (now_ns - int(settings.max_age * 1e9),))
         connection.execute(
             "DELETE FROM origin WHERE id NOT IN (SELECT DISTINCT origin FROM line) AND source NOT IN (SELECT name FROM source)"
         )
@@ -37,11 +39,14 @@ def used_bytes(connection: sqlite3.Connection) -> int:
 
 
 def _remove_lines(connection: sqlite3.Connection, before_ns: int | None) -> int:
-    """Remove the oldest lines (those before a time, if one is given), index entries first: FTS5 asks for the old text."""
+    """Remove the oldest lines (those before a time, if one is given), index entries first: they are made of the lines anew."""
     bound = (before_ns if before_ns is not None else 1 << 62, LINES_A_SLICE)
-    old = connection.execute("SELECT id, message FROM line WHERE time_ns < ? ORDER BY time_ns LIMIT ?", bound).fetchall()
-    connection.executemany("INSERT INTO line_text (line_text, rowid, message) VALUES ('delete', ?, ?)", old)
+    old = connection.execute("SELECT id, end - offset, source FROM line WHERE time_ns < ? ORDER BY time_ns LIMIT ?", bound).fetchall()
+    index.remove(connection, [row[0] for row in old])
     connection.executemany("DELETE FROM line WHERE id = ?", [(row[0],) for row in old])
+    connection.executemany(
+        "UPDATE source SET swept_lines = swept_lines + 1, swept_bytes = swept_bytes + ? WHERE id = ?", [row[1:] for row in old]
+    )
     return len(old)
 
 

@@ -15,17 +15,33 @@ from typing import Any
 import msgspec
 
 from fairlead.core.clock import Clock
-from fairlead.core.record import Batch, Position
-from fairlead.core.sample import Tick
-from fairlead.store.interface import Bucket, LogQuery, SeriesRange, StoredRecord
+from fairlead.core.record import Position
+from fairlead.store.interface import (
+    AgentLedger,
+    AgentReport,
+    Bucket,
+    Intake,
+    LogQuery,
+    Mark,
+    RecordId,
+    SeriesRange,
+    SourceAudit,
+    StoredHost,
+    StoredRecord,
+)
 from fairlead.store.settings import StoreSettings
-from fairlead.store.sqlite import lines, retention, rollup, samples
+from fairlead.store.sqlite import agents, consumed, hosts, index, ledger, lines, retention, rollup, samples
 
 BUSY_TIMEOUT_S = 10.0
 MEMORY = "file:fairlead?mode=memory&cache=shared"
-_WRITER_CACHE_KIB = 4096
+_WRITER_CACHE_KIB = 8192
 _READER_CACHE_KIB = 2048
 _WAL_LIMIT_BYTES = 32 << 20
+_LINES = "line"
+"""The one part of a mark."""
+_GREATEST_ID = (1 << 63) - 1
+DAMAGES = (sqlite3.DatabaseError, ValueError, TypeError, LookupError, msgspec.MsgspecError)
+"""What reading a damaged file raises: SQLite's own complaints, and values that are none that was written."""
 
 
 def connect(file: Path | None, *, read_only: bool = False) -> sqlite3.Connection:
@@ -35,12 +51,14 @@ def connect(file: Path | None, *, read_only: bool = False) -> sqlite3.Connection
         # written, unless they read what is not committed yet.
         connection = sqlite3.connect(MEMORY, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
         connection.execute("PRAGMA read_uncommitted = 1")
+        connection.create_function("fits", 2, index.fits, deterministic=True)
         return connection
     mode = "ro" if read_only else "rwc"
     connection = sqlite3.connect(
         f"file:{_escape(file)}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S
     )
     try:
+        connection.create_function("fits", 2, index.fits, deterministic=True)
         connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB if read_only else _WRITER_CACHE_KIB}")
         if not read_only:
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -49,6 +67,29 @@ def connect(file: Path | None, *, read_only: bool = False) -> sqlite3.Connection
         connection.close()
         raise
     return connection
+
+
+def _number(record_id: RecordId) -> int:
+    """Return an id as SQLite counts; 0, which no record has, for what is none of its own."""
+    try:
+        number = int(record_id)
+    except ValueError:
+        return 0
+    return number if 0 < number <= _GREATEST_ID else 0
+
+
+def told(damage: Exception) -> str:
+    """Return one of DAMAGES in a line."""
+    text = "".join(c if c.isprintable() else "?" for c in " ".join(str(damage).split())[:200])
+    return text if isinstance(damage, sqlite3.Error) else f"a value that cannot be read ({type(damage).__name__}: {text})"
+
+
+def _broken_pages(reader: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in reader.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
+
+
+def _orphans(reader: sqlite3.Connection) -> list[str]:
+    return [f"line {row[0]}: its source is missing" for row in reader.execute(lines.ORPHANS)]
 
 
 def _escape(file: Path) -> str:
@@ -65,14 +106,20 @@ class SqliteStore:
         self._readers = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
-        self._lines = lines.LineWriter()
+        self._ledger = ledger.Ledger()
+        self._lines = lines.LineWriter(self._ledger)
         self._samples = samples.SampleWriter()
 
-    def write(self, batches: Sequence[Batch], ticks: Sequence[Tick], host: str) -> None:
+    def write(self, intake: Intake) -> None:
         """Store everything in one transaction. Raises sqlite3.Error; nothing of it is stored then."""
         with self._transaction() as connection:
-            self._lines.write(connection, batches, self._clock.wall_ns())
-            self._samples.write(connection, ticks, host)
+            self._lines.write(connection, intake.batches, self._clock.wall_ns())
+            for host, ticks in intake.ticks:
+                self._samples.write(connection, ticks, host)
+            self._ledger.state(connection, intake.statements)
+            self._ledger.save(connection)
+            agents.write(connection, intake.reports)
+            consumed.write(connection, intake.consumed)
 
     def positions(self) -> list[Position]:
         """Return where each source stood at the last write."""
@@ -93,22 +140,22 @@ class SqliteStore:
         """Return the newest matches, oldest of them first; `before` continues a page towards the past."""
         return lines.search(self._reader(), query, limit, before)
 
-    def scan(self, query: LogQuery, after_id: int = 0) -> Iterator[StoredRecord]:
-        """Yield every match in order (`@timestamp`, source, offset); with `after_id` only those stored later than that record."""
-        return lines.scan(self._reader(), query, after_id)
+    def scan(self, query: LogQuery, after: Mark | None = None, upto: Mark | None = None) -> Iterator[StoredRecord]:
+        """Yield every match in order (`@timestamp`, source, offset), of all that is stored or of what was stored between two marks."""
+        return lines.scan(self._reader(), query, after[_LINES] if after else 0, upto[_LINES] if upto else None)
 
-    def record(self, record_id: int) -> StoredRecord | None:
-        """Return one record by its id."""
-        return lines.by_id(self._reader(), record_id)
+    def record(self, record_id: RecordId) -> StoredRecord | None:
+        """Return one record by its id, which may have been through text; None where there is no such record."""
+        return lines.by_id(self._reader(), _number(record_id))
 
-    def newest_id(self) -> int:
-        """Return the id of the record stored last; 0 where there is none."""
+    def mark(self) -> Mark:
+        """Return how far the store has come: the id of the record stored last."""
         found = self._reader().execute("SELECT max(id) FROM line").fetchone()[0]
-        return int(found or 0)
+        return {_LINES: found or 0}
 
-    def context(self, record_id: int, before: int, after: int) -> list[StoredRecord]:
+    def context(self, record_id: RecordId, before: int, after: int) -> list[StoredRecord]:
         """Return the lines around a line of its own source, itself included."""
-        return lines.context(self._reader(), record_id, before, after)
+        return lines.context(self._reader(), _number(record_id), before, after)
 
     def histogram(self, query: LogQuery, since_ns: int, until_ns: int, buckets: int) -> list[Bucket]:
         """Return evenly spaced bars over [since, until)."""
@@ -117,6 +164,26 @@ class SqliteStore:
     def series(self, names: Sequence[str], since_s: float, until_s: float, points: int, host: str | None = None) -> SeriesRange:
         """Return the series of these metric names with about so many points, rolled up where the range is long."""
         return samples.series(self._reader(), names, since_s, until_s, points, host)
+
+    def audit(self) -> list[SourceAudit]:
+        """Return what stands of each source, by agent, path and source: counted anew in the lines themselves."""
+        return ledger.audit(self._reader())
+
+    def agents(self) -> list[AgentReport]:
+        """Return the newest heartbeat of each agent."""
+        return agents.read(self._reader())
+
+    def ledger(self) -> list[AgentLedger]:
+        """Return what the ledgers say, by agent."""
+        return ledger.by_agent(self._reader())
+
+    def hosts(self) -> list[StoredHost]:
+        """Return the hosts of which something stands, by name."""
+        return hosts.read(self._reader())
+
+    def consumed(self) -> dict[tuple[str, int], int]:
+        """Return how far (next offset) each Kafka partition (topic, number) is stored."""
+        return consumed.read(self._reader())
 
     def reload(self, settings: StoreSettings) -> None:
         """Take another retention."""
@@ -137,16 +204,14 @@ class SqliteStore:
         return samples.export(self._reader())
 
     def problems(self) -> list[str]:
-        """Return what SQLite's and FTS5's own checks find wrong; nothing is the good answer."""
-        reader = self._reader()
-        found = [row[0] for row in reader.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
-        found += [f"line {row[0]}: its source is missing" for row in reader.execute(lines.ORPHANS)]
-        # Asked of the reading connection: FTS5's own check writes, so entries and lines are counted against each other.
-        (lines_kept,) = reader.execute("SELECT count(*) FROM line").fetchone()
-        (entries,) = reader.execute("SELECT count(*) FROM line_text_docsize").fetchone()
-        if entries != lines_kept:
-            found.append(f"full-text index: {entries} entries for {lines_kept} lines")
-        return found
+        """Return what SQLite's own check and the index's find wrong; nothing is the good answer."""
+        reader, found = self._reader(), list[str]()
+        for check in (_broken_pages, _orphans, index.problems):
+            try:
+                found += check(reader)
+            except DAMAGES as error:
+                found.append(told(error))
+        return list(dict.fromkeys(found))
 
     def close(self) -> None:
         """Close every connection; what was written stays."""
@@ -174,6 +239,7 @@ class SqliteStore:
             # A full disk may have ended the transaction already.
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            self._ledger.forget()
             self._lines.forget()
             self._samples.forget()
             raise

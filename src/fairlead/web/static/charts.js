@@ -9,6 +9,7 @@ const MAX_POINTS = 600;
 class Panel {
   constructor(definition, section, handlers) {
     this.definition = definition;
+    this.handlers = handlers;
     this.figure = document.createElement("figure");
     this.figure.className = "panel";
     this.figure.dataset.panel = definition.key;
@@ -52,7 +53,7 @@ class Panel {
   async ask(bounds, points, abort, use, shown = bounds) {
     const { names, by } = this.definition;
     try {
-      const body = await get("series", { name: names, by, since: bounds[0].toFixed(3), until: bounds[1].toFixed(3), points }, abort.signal);
+      const body = await get("series", { name: names, by, host: this.handlers.host(), since: bounds[0].toFixed(3), until: bounds[1].toFixed(3), points }, abort.signal);
       if (abort.signal.aborted) return;
       this.note.textContent = "";
       const data = use(body);
@@ -75,7 +76,8 @@ class Panel {
     const any = lines.some((line) => line.values.some((value) => value !== null));
     this.figure.dataset.empty = any ? "" : "1";
     this.note.textContent = any ? "" : "no samples";
-    this.chart.draw(this.data.times_s, lines, bounds);
+    // A panel without samples is one line (page.css); it is drawn once there are any.
+    if (any) this.chart.draw(this.data.times_s, lines, bounds);
   }
 }
 
@@ -99,6 +101,7 @@ function append(known, fresh, since) {
 }
 
 export class Charts {
+  // handlers: those of a chart, and host(): whose samples
   constructor(section, handlers) {
     this.panels = PANELS.map((definition) => new Panel(definition, section, handlers));
   }

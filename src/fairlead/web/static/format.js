@@ -21,10 +21,17 @@ export const bytesPerSecond = (value) => (value === null || value === undefined 
 export const percent = (value) => (value === null || value === undefined ? "–" : `${short(value)} %`);
 export const number = (value) => (value === null || value === undefined ? "–" : short(value));
 
+export function rate(value) {
+  if (value === null || value === undefined) return "–";
+  return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString() : short(value);
+}
+
 export function milliseconds(value) {
   if (value === null || value === undefined) return "–";
   return value >= 1000 ? `${short(value / 1000)} s` : `${short(value)} ms`;
 }
+
+export const counted = (value, one, more) => `${value.toLocaleString()} ${value === 1 ? one : more}`;
 
 const two = (value) => String(value).padStart(2, "0");
 

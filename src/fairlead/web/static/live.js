@@ -8,16 +8,18 @@ export class Live {
   constructor(handlers) {
     this.handlers = handlers;
     this.query = "";
+    this.host = "";
     this.cutAt = 0;
     this.heardAt = Date.now();
     setInterval(() => this.check(), 1000);
   }
 
-  open(query) {
+  open(query, host = "") {
     this.query = query;
+    this.host = host;
     this.source?.close();
     clearTimeout(this.retry);
-    const source = (this.source = new EventSource(`/api/v1/stream?q=${encodeURIComponent(query)}`));
+    const source = (this.source = new EventSource(`/api/v1/stream?${new URLSearchParams({ q: query, host })}`));
     const on = (name, handle) =>
       source.addEventListener(name, (event) => {
         if (source !== this.source) return;
@@ -34,7 +36,7 @@ export class Live {
       if (source !== this.source) return;
       source.close();
       this.cut();
-      this.retry = setTimeout(() => this.open(this.query), RETRY_MS);
+      this.retry = setTimeout(() => this.open(this.query, this.host), RETRY_MS);
     };
   }
 
@@ -54,7 +56,7 @@ export class Live {
     if (this.cutAt) this.handlers.cut(this.cutAt);
     else if (Date.now() - this.heardAt > SILENCE_MS) {
       this.cut();
-      this.open(this.query);
+      this.open(this.query, this.host);
     }
   }
 }

@@ -2,17 +2,17 @@
 
 import { get } from "./api.js";
 import { Chart } from "./chart.js";
-import { clock, day, moment } from "./format.js";
+import { clock, counted, day, moment } from "./format.js";
+import { LEVELS, Levels } from "./levels.js";
 
 const PAGE = 200;
 const KEPT = 1000;
-const LEVELS = ["trace", "debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 const MARKS = { trace: "·", debug: "·", info: "i", notice: "i", warning: "▲", error: "■", critical: "■", alert: "■", emergency: "■" };
 const MOMENT_S = 15;
 const byId = (id) => document.getElementById(id);
 
 export class Logs {
-  // handlers: onZoom(since, until), onChange(), bounds(), isLive()
+  // handlers: onZoom(since, until), onChange(), bounds(), isLive(), host(), isFleet()
   constructor(handlers) {
     this.handlers = handlers;
     this.list = byId("lines");
@@ -21,19 +21,15 @@ export class Logs {
     this.next = null;
     this.fetching = null;
     this.histogram = new Chart(byId("histogram").querySelector(".plot"), { unit: (value) => (value === null || value === undefined ? "–" : value.toFixed(0)), bars: true, height: 110 }, { onZoom: handlers.onZoom, onMoment: (seconds) => this.showMoment(seconds) });
-    this.fillLevels();
-    this.listen();
-  }
-
-  fillLevels() {
-    const choices = [["", "Any level"], ["bad", "Errors and worse"], ...LEVELS.map((level) => [level, level])];
-    byId("level").replaceChildren(...choices.map(([value, text]) => new Option(text, value)));
+    this.levels = new Levels(byId("level"), byId("query"));
     byId("file").replaceChildren(new Option("All files", ""));
+    this.listen();
   }
 
   listen() {
     let typing = 0;
     byId("query").addEventListener("input", () => {
+      this.levels.follow();
       clearTimeout(typing);
       typing = setTimeout(() => this.changed(), 250);
     });
@@ -41,7 +37,11 @@ export class Logs {
       event.preventDefault();
       this.changed();
     });
-    for (const id of ["level", "file"]) byId(id).addEventListener("change", () => this.changed());
+    byId("level").addEventListener("change", () => {
+      this.levels.choose();
+      this.changed();
+    });
+    byId("file").addEventListener("change", () => this.changed());
     byId("follow").addEventListener("click", () => this.setFollowing(!this.following));
     byId("older").addEventListener("click", () => this.loadOlder());
     byId("moment-clear").addEventListener("click", () => this.showMoment(null));
@@ -54,16 +54,15 @@ export class Logs {
       if (this.following && !atEnd && !this.scrolling) this.setFollowing(false);
       this.scrolling = false;
     });
+    new ResizeObserver(() => this.following && this.scrollToEnd()).observe(this.list);
     this.list.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && this.selected) this.toggleContext(this.selected);
     });
   }
 
   query() {
-    const level = byId("level").value;
     const file = byId("file").value;
-    const levels = level === "bad" ? "level:error level:critical level:alert level:emergency" : level && `level:${level}`;
-    return [byId("query").value.trim(), levels, file && `file:"${file}"`].filter(Boolean).join(" ");
+    return [byId("query").value.trim(), this.levels.terms(), file && `file:"${file}"`].filter(Boolean).join(" ");
   }
 
   bounds() {
@@ -98,7 +97,7 @@ export class Logs {
     this.fetching?.abort();
     const abort = (this.fetching = new AbortController());
     const bounds = this.bounds();
-    const asked = { q: this.query(), since: bounds[0].toFixed(3), until: (bounds[1] + 1).toFixed(3) };
+    const asked = { q: this.query(), host: this.handlers.host(), since: bounds[0].toFixed(3), until: (bounds[1] + 1).toFixed(3) };
     try {
       const [page, histogram] = await Promise.all([get("logs", { ...asked, limit: PAGE }, abort.signal), this.askHistogram(abort.signal)]);
       if (abort.signal.aborted) return;
@@ -116,7 +115,7 @@ export class Logs {
 
   askHistogram(signal) {
     const bounds = this.handlers.bounds();
-    return get("logs/histogram", { q: this.query(), since: bounds[0].toFixed(3), until: bounds[1].toFixed(3), buckets: 80 }, signal);
+    return get("logs/histogram", { q: this.query(), host: this.handlers.host(), since: bounds[0].toFixed(3), until: bounds[1].toFixed(3), buckets: 80 }, signal);
   }
 
   async refreshHistogram() {
@@ -139,14 +138,14 @@ export class Logs {
     ];
     const total = bars.reduce((sum, bar) => sum + bar.count, 0);
     const errors = bars.reduce((sum, bar) => sum + bar.errors, 0);
-    byId("log-count").textContent = `${total.toLocaleString()} lines, ${errors.toLocaleString()} errors`;
+    byId("log-count").textContent = `${counted(total, "line", "lines")}, ${counted(errors, "error", "errors")}`;
     this.histogram.draw(bars.map((bar) => bar.start), lines, this.handlers.bounds());
   }
 
   async loadOlder() {
     const bounds = this.bounds();
     try {
-      const page = await get("logs", { q: this.query(), since: bounds[0].toFixed(3), until: bounds[1].toFixed(3), limit: PAGE, before: this.next });
+      const page = await get("logs", { q: this.query(), host: this.handlers.host(), since: bounds[0].toFixed(3), until: bounds[1].toFixed(3), limit: PAGE, before: this.next });
       const height = this.list.scrollHeight;
       this.setFollowing(false);
       this.list.prepend(...page.records.map((record) => this.row(record)));
@@ -196,7 +195,8 @@ export class Logs {
     message.className = "message";
     const path = document.createElement("span");
     path.className = "path";
-    path.textContent = `${record["log.file.path"].split("/").pop()} `;
+    const whose = this.handlers.isFleet() && !this.handlers.host() ? `${record["host.name"]} ` : "";
+    path.textContent = `${whose}${record["log.file.path"].split("/").pop()} `;
     message.append(path, document.createTextNode(record.message));
     row.append(time, mark, message);
     return row;
@@ -243,6 +243,8 @@ export class Logs {
       const chosen = select.value || this.wantedFile || "";
       select.replaceChildren(new Option("All files", ""), ...paths.map((path) => new Option(path, path)));
       select.value = paths.includes(chosen) ? chosen : "";
+      select.hidden = this.handlers.isFleet() && !paths.length;
+      byId("log-form").dataset.files = select.hidden ? "" : "1";
       this.wantedFile = "";
     } catch (error) {
       this.showError(error);

@@ -2,35 +2,47 @@
 
 import { get, logIn, onUnauthorized } from "./api.js";
 import { Charts } from "./charts.js";
+import { Fleet } from "./fleet.js";
 import { clock, duration } from "./format.js";
+import { Hosts } from "./hosts.js";
 import { Live } from "./live.js";
 import { Logs } from "./logs.js";
 import { PRESETS, Range } from "./range.js";
+import { Ranges } from "./ranges.js";
+import { bringIntoView } from "./scroll.js";
 import { showVerdict } from "./verdict.js";
 
 const byId = (id) => document.getElementById(id);
 const THEME = "fairlead-theme";
 
+// A collector shows its fleet, and of its hosts the one that was chosen.
+let isFleet = false;
+let wantedHost = "";
+const hosts = new Hosts(() => hostChanged());
+const fleet = new Fleet({ onHost: (name) => showAgent(name), onAgents: (agents) => hosts.know(agents.map((agent) => agent.host)) });
 const range = new Range(() => rangeChanged());
-const charts = new Charts(byId("charts"), { onZoom: (since, until) => range.setFixed(since, until), onMoment: (seconds) => logs.showMoment(seconds) });
+const ranges = new Ranges(range);
+const charts = new Charts(byId("charts"), { onZoom: (since, until) => range.setFixed(since, until), onMoment: (seconds) => logs.showMoment(seconds), host: () => hosts.chosen });
 const logs = new Logs({
   onZoom: (since, until) => range.setFixed(since, until),
   onChange: () => {
     saveState();
-    live.open(logs.query());
+    live.open(logs.query(), hosts.chosen);
   },
   bounds: () => range.bounds(),
   isLive: () => range.isLive(),
+  host: () => hosts.chosen,
+  isFleet: () => isFleet,
 });
 const live = new Live({
-  tick: () => range.isLive() && !document.hidden && requestAnimationFrame(() => charts.extend(range.bounds())),
+  tick: () => range.isLive() && !document.hidden && hasCharts() && requestAnimationFrame(() => charts.extend(range.bounds())),
   verdict: (verdict) => showVerdict(verdict, askLogs),
   logs: (records) => {
     logs.add(records);
     if (range.isLive()) logs.refreshHistogram();
   },
   cut: (sinceMs) => {
-    byId("banner").textContent = `The connection to the host was cut at ${clock(sinceMs / 1000)} (${duration((Date.now() - sinceMs) / 1000)} ago). What you see is not live; trying again.`;
+    byId("banner").textContent = `The connection to the ${isFleet ? "collector" : "host"} was cut at ${clock(sinceMs / 1000)} (${duration((Date.now() - sinceMs) / 1000)} ago). What you see is not live; trying again.`;
     byId("banner").hidden = false;
   },
   back: () => {
@@ -41,14 +53,16 @@ const live = new Live({
 
 function askLogs(query) {
   const bad = /level:error/.test(query);
-  byId("level").value = bad ? "bad" : "";
-  byId("query").value = bad ? "" : query;
+  byId("query").value = "";
+  logs.levels.choose(bad ? "bad" : "");
+  if (!bad) byId("query").value = query;
+  logs.levels.follow();
   logs.changed();
-  byId("logs").scrollIntoView({ block: "start", behavior: "smooth" });
+  bringIntoView(byId("logs"));
 }
 
 function rangeChanged() {
-  for (const button of byId("ranges").children) button.setAttribute("aria-pressed", String(range.isLive() && Number(button.dataset.seconds) === range.live));
+  ranges.show();
   byId("back").disabled = !range.past.length;
   saveState();
   logs.momentS = null;
@@ -56,9 +70,39 @@ function rangeChanged() {
   loadAll();
 }
 
+// Samples of several hosts are no one's: without a host there is nothing to draw.
+const hasCharts = () => !isFleet || hosts.chosen !== "";
+const loadCharts = () => (hasCharts() ? charts.load(range.bounds()) : Promise.resolve());
+
 async function loadAll() {
   await loadStatus();
-  await Promise.all([charts.load(range.bounds()), logs.load(), logs.loadFiles()]);
+  await Promise.all([loadCharts(), logs.load(), logs.loadFiles()]);
+}
+
+function showHost() {
+  fleet.choose(hosts.chosen);
+  byId("charts").hidden = !hasCharts();
+  byId("no-host").hidden = hasCharts();
+  byId("columns").dataset.charts = hasCharts() ? "1" : "";
+}
+
+// Where the page is narrow or the fleet large, the charts begin below what is seen.
+function showAgent(host) {
+  hosts.choose(host);
+  if (byId("charts").getBoundingClientRect().top > innerHeight / 2) bringIntoView(byId("charts"));
+}
+
+// How far down the log view begins: beside the charts it reaches from there to the bottom of the window.
+function fitLogs() {
+  byId("columns").style.setProperty("--begin", `${Math.round(byId("columns").getBoundingClientRect().top)}px`);
+}
+
+function hostChanged() {
+  showHost();
+  saveState();
+  live.open(logs.query(), hosts.chosen);
+  loadCharts();
+  logs.load();
 }
 
 async function loadStatus() {
@@ -67,15 +111,33 @@ async function loadStatus() {
     byId("host").textContent = status.host;
     range.oldest = status.oldest ? Date.parse(status.oldest) / 1000 : null;
     byId("charts-empty").hidden = status.newest !== null;
-    showVerdict(await get("verdict"), askLogs);
+    if (status.role === "collector") await loadFleet();
+    else showVerdict(await get("verdict"), askLogs);
   } catch (error) {
-    byId("verdict-summary").textContent = error.message;
+    byId(isFleet ? "fleet-flow" : "verdict-summary").textContent = error.message;
   }
+}
+
+async function loadFleet() {
+  if (!isFleet) {
+    isFleet = true;
+    byId("verdict").hidden = true;
+    SHORTCUTS.h = ["Choose a host", () => byId("host-choice").focus()];
+    SHORTCUTS.a = ["All hosts", () => hosts.choose("")];
+    fillHelp();
+    document.querySelector(".skip").replaceChildren("Skip to the log lines");
+    document.querySelector(".skip").hash = "#lines";
+    hosts.start(wantedHost);
+    showHost();
+    await fleet.start();
+  }
+  await hosts.load();
 }
 
 function saveState() {
   const state = new URLSearchParams({ range: range.toText() });
-  for (const id of ["query", "level", "file"]) if (byId(id).value) state.set(id, byId(id).value);
+  for (const [id, value] of [["query", byId("query").value], ["level", logs.levels.chosen()], ["file", byId("file").value]]) if (value) state.set(id, value);
+  if (hosts.chosen) state.set("host", hosts.chosen);
   history.replaceState(null, "", `#${state}`);
 }
 
@@ -84,6 +146,8 @@ function readState() {
   range.fromText(state.get("range") ?? "300");
   byId("query").value = state.get("query") ?? "";
   byId("level").value = state.get("level") ?? "";
+  logs.levels.follow();
+  wantedHost = state.get("host") ?? "";
   logs.wantedFile = state.get("file") ?? "";
 }
 
@@ -124,6 +188,10 @@ function listenToKeys() {
     else SHORTCUTS[event.key][1]();
     event.preventDefault();
   });
+  fillHelp();
+}
+
+function fillHelp() {
   const rows = [...Object.entries(SHORTCUTS).map(([key, [text]]) => [key, text]), [`1–${PRESETS.length}`, "Time range"]];
   byId("shortcuts").replaceChildren(
     ...rows.flatMap(([key, text]) => {
@@ -139,16 +207,6 @@ function listenToKeys() {
 }
 
 function listenToButtons() {
-  byId("ranges").replaceChildren(
-    ...PRESETS.map((preset) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = preset.label;
-      button.dataset.seconds = preset.seconds;
-      button.addEventListener("click", () => range.setLive(preset.seconds));
-      return button;
-    }),
-  );
   byId("back").addEventListener("click", () => range.back());
   byId("theme").addEventListener("click", toggleTheme);
   byId("help-button").addEventListener("click", () => byId("help").showModal());
@@ -168,7 +226,7 @@ function askForToken() {
       byId("token").value = "";
       byId("login").close();
       login = null;
-      live.open(logs.query());
+      live.open(logs.query(), hosts.chosen);
       resolve();
     };
   });
@@ -181,8 +239,12 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) =>
 listenToButtons();
 listenToKeys();
 readState();
-for (const button of byId("ranges").children) button.setAttribute("aria-pressed", String(range.isLive() && Number(button.dataset.seconds) === range.live));
-document.addEventListener("visibilitychange", () => !document.hidden && range.isLive() && charts.load(range.bounds()));
+ranges.show();
+fitLogs();
+addEventListener("scroll", fitLogs, { passive: true });
+const above = new ResizeObserver(fitLogs);
+for (const element of document.querySelectorAll("body, body > *, main > *")) above.observe(element);
+document.addEventListener("visibilitychange", () => !document.hidden && range.isLive() && loadCharts());
 await loadAll();
-live.open(logs.query());
+live.open(logs.query(), hosts.chosen);
 document.body.dataset.ready = "1";

@@ -1,6 +1,7 @@
 // The verdict on top: the status as a shape and in words, since when, and why; each finding leads to its chart or its lines.
 
 import { duration, moment } from "./format.js";
+import { bringIntoView } from "./scroll.js";
 
 const WORDS = { ok: "This host is all right", warning: "This host needs a look", critical: "This host is in trouble", unknown: "Not everything was observed yet" };
 const MARKS = { ok: "●", warning: "▲", critical: "■", unknown: "○" };
@@ -36,7 +37,8 @@ function item(finding, onQuery) {
   button.addEventListener("click", () => {
     if (finding.query) onQuery(finding.query);
     const prefix = Object.keys(PANELS).find((name) => (finding.series[0] ?? "").startsWith(name));
-    if (prefix) document.querySelector(`[data-panel="${PANELS[prefix]}"]`)?.scrollIntoView({ block: "center", behavior: "smooth" });
+    const panel = prefix && document.querySelector(`[data-panel="${PANELS[prefix]}"]`);
+    if (panel) bringIntoView(panel, "center");
   });
   item.append(button);
   return item;

@@ -1,0 +1,3 @@
+from collections.abc import Iterable
+
+def end_at_second(numbers: Iterable[int], patience_ms: int) -> None: ...

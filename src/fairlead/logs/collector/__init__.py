@@ -1,0 +1,1 @@
+"""The collector: what agents send, taken in, judged and stored once."""

@@ -1,0 +1,1 @@
+"""A collector's store on OpenSearch, for what outgrows one machine."""

@@ -9,16 +9,26 @@ from pathlib import Path
 from onefile import check, inventory
 from onefile.cache import CHECKOUT, HERE, Builder
 from onefile.errors import BuildError
+from onefile.target import DEFAULT, Target
 
 OUT = CHECKOUT / "build" / "out"
 LAUNCHER = ("main", "init", "floor")
+LIBRARIES = ("lz4", "zstd")
+"""What several kernels use: it is in the file once, while a library that one module uses is folded into that module's object."""
+THREAD_STACK = 8 << 20
+"""Bytes of a thread's stack, as glibc gives it; musl gives 128 KiB, too little for the interpreter's own limit of recursion."""
+
+
+def path_of(target: Target) -> Path:
+    """Return where the file of a kind is put, relative to the checkout."""
+    return (OUT / f"fairlead-{target.name}").relative_to(CHECKOUT)
 
 
 def assemble(builder: Builder) -> Path:
     """Return the finished file, build/out/fairlead-KIND; build/out/fairlead is a link to it."""
     if missing := [str(file) for file in inventory.PAGE_LIBRARY if not file.exists()]:
         raise BuildError(f"{missing[0]} is not there; build by `build/dev binary`, which fetches the page's library")
-    work = OUT / "onefile"
+    work = OUT / "onefile" / builder.target.name
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     extensions = sorted(name for part in builder.parts for name in part.modules)
@@ -36,14 +46,17 @@ def assemble(builder: Builder) -> Path:
         "out": str(work),
     }  # fmt: skip
     (work / "plan.json").write_text(json.dumps(plan))
-    _run([f"{builder.result('python')}/bin/python3.13", "-I", "-B", str(HERE / "pack.py"), str(work / "plan.json")])
-    file = OUT / f"fairlead-{builder.target.name}"
+    # Not -I, which ignores PYTHONHASHSEED: the order of a constant set would differ from build to build.
+    interpreter = [f"{builder.host.result('python')}/bin/python3.13", "-s", "-P", "-B"]
+    _run([*interpreter, str(HERE / "pack.py"), str(work / "plan.json")], {"PYTHONHASHSEED": "0"})
+    file = CHECKOUT / path_of(builder.target)
     _link(builder, work, objects, file.with_name(file.name + ".new"))
     check.check(file.with_name(file.name + ".new"), builder.target)
     file.with_name(file.name + ".new").replace(file)
-    link = OUT / "fairlead"
-    link.unlink(missing_ok=True)
-    link.symlink_to(file.name)
+    if builder.target == DEFAULT:
+        link = OUT / "fairlead"
+        link.unlink(missing_ok=True)
+        link.symlink_to(file.name)
     return file
 
 
@@ -55,10 +68,13 @@ def _link(builder: Builder, work: Path, objects: list[Path], file: Path) -> None
         source = ["-c", str(HERE / "launcher" / f"{name}.c"), "-o", f"{work}/{name}.o"]
         _run([*zig, "-O2", "-fPIC", f"-I{python}/include/python3.13", f"-I{work}", *source], environment)
     _run([*zig, "-c", f"{work}/archive.S", "-o", f"{work}/archive.o"], environment)
-    yaml = builder.result("libyaml")
+    libraries = [f"{builder.result(name)}/lib/lib{name}.a" for name in LIBRARIES]
+    static = []
+    if builder.target.libc == "musl":
+        static = [f"{builder.result('mimalloc')}/lib/mimalloc.o", "-static", f"-Wl,-z,stack-size={THREAD_STACK}"]
     _run(
         [*zig, "-o", str(file), *(f"{work}/{name}.o" for name in (*LAUNCHER, "archive")), *map(str, objects),
-         f"{python}/lib/libpython-whole.a", f"{yaml}/lib/libyaml.a", "-Wl,--gc-sections", "-Wl,-z,noexecstack", "-Wl,-z,relro", "-Wl,-s",
+         f"{python}/lib/libpython-whole.a", *libraries, *static, "-Wl,--gc-sections", "-Wl,-z,noexecstack", "-Wl,-z,relro", "-Wl,-s",
          "-lunwind", "-lm", "-ldl", "-lpthread", "-lutil", "-lrt"],
         environment,
     )  # fmt: skip

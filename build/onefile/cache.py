@@ -15,7 +15,7 @@ from pathlib import Path
 from onefile import distributions, sources
 from onefile.errors import BuildError
 from onefile.parts import PARTS, Part
-from onefile.target import Target
+from onefile.target import HOST, Target
 from onefile.toolchain import environment
 
 HERE = Path(__file__).parent
@@ -34,25 +34,35 @@ def cache_folder() -> Path:
 
 
 class Builder:
-    """Builds the parts for one target, two at a time; a part whose result is in the cache is not built."""
+    """Builds the parts for one target, two at a time; a part whose result is in the cache is not built.
+
+    `host` builds what runs on this machine while another kind is built: the tools, and an interpreter of the same version.
+    """
 
     def __init__(self, target: Target, parts: tuple[Part, ...] = PARTS) -> None:
         self.target = target
         self.cache = cache_folder()
-        self.parts = parts
-        self._parts = {part.name: part for part in parts}
+        self.parts = tuple(part for part in parts if part.libc in ("", target.libc))
+        self.host = self if target == HOST else Builder(HOST, parts)
+        self._parts = {part.name: part for part in self.parts}
         self._keys: dict[str, str] = {}
         self._pins = sources.locked()[1]
 
     def result(self, name: str) -> Path:
         """Return the folder of a part's result."""
+        if self._parts[name].host and self.host is not self:
+            return self.host.result(name)
         return self.cache / "parts" / f"{name}-{self.key(name)}"
 
     def key(self, name: str) -> str:
         """Return the hash of everything that the part is made from."""
+        if self._parts[name].host and self.host is not self:
+            return self.host.key(name)
         if name not in self._keys:
             part = self._parts[name]
             digest = hashlib.sha256()
+            if self.host is not self and "python" in (name, *part.needs):  # the host's interpreter builds them
+                digest.update(self.host.key("python").encode())
             for text in (str(part), str(self.target.environment), *(self.key(need) for need in part.needs)):
                 digest.update(text.encode() + b"\0")
             if part.source in self._pins:
@@ -69,10 +79,18 @@ class Builder:
 
     def build(self) -> None:
         """Build every part that is missing; the first failure ends the build with the end of its log."""
+        if self.host is not self:
+            self.host._build({"python", *(part.name for part in self.parts if part.host)})
+        self._build({part.name for part in self.parts if self.host is self or not part.host})
+
+    def _build(self, names: set[str]) -> None:
+        wanted = self._with_needs(names)
         with _lock(self.cache / "build.lock"), ThreadPoolExecutor(2) as pool:
             futures: dict[str, Future[None]] = {}
             for part in self._parts.values():  # their order is such that needs come first
-                needs = [futures[need] for need in part.needs]
+                if part.name not in wanted:
+                    continue
+                needs = [futures[need] for need in part.needs if need in futures]
                 futures[part.name] = pool.submit(self._build_after, part, needs)
             try:
                 for future in futures.values():
@@ -81,6 +99,11 @@ class Builder:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
             self._prune()
+
+    def _with_needs(self, names: set[str]) -> set[str]:
+        """Return the parts and all that they need, without what the host's builder has built before."""
+        needs = {need for name in names for need in self._parts[name].needs if self.host is self or not self._parts[need].host}
+        return names if needs <= names else self._with_needs(names | needs)
 
     def _prune(self) -> None:
         """Remove results that no build has used for a month."""
@@ -96,13 +119,13 @@ class Builder:
             mark.touch()
             return
         begin = time.monotonic()
-        print(f"build/binary: {part.name} ...", file=sys.stderr, flush=True)
+        print(f"build/binary: {part.name} for {self.target.name} ...", file=sys.stderr, flush=True)
         self._run(part)
         print(f"build/binary: {part.name} took {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
 
     def _run(self, part: Part) -> None:
         # The result lies where it will be used from the start, as prefixes end up in what is built; a mark says that it is whole.
-        work, out = self.cache / "work" / part.name, self.result(part.name)
+        work, out = self.cache / "work" / self.target.name / part.name, self.result(part.name)
         for folder in (work, out):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)

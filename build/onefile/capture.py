@@ -8,6 +8,7 @@ libraries on the command line are folded in for what is needed of them.
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,9 +24,15 @@ def main() -> int:
     driver, arguments = sys.argv[1:split], sys.argv[split + 1 :]
     if any("zig" in word for word in driver):
         arguments = [argument for argument in arguments if not _HOST_ONLY.match(argument)]
+    expanded = list(_expanded(arguments))
+    module = module_name(os.path.abspath(_output(expanded))) if {"-shared", "-o"} <= set(expanded) else None
+    if module and module in _crates().values() and not os.environ["NATIVE"]:
+        # This machine's linker cannot link what cargo built for another one: the object stands in its place.
+        shutil.copyfile(_capture(module, expanded), _output(expanded))
+        return 0
     code = subprocess.run([*driver, *arguments], check=False).returncode
-    if code == 0 and "-shared" in arguments:
-        _capture(list(_expanded(arguments)))
+    if code == 0 and module:
+        _capture(module, expanded)
     return code
 
 
@@ -37,11 +44,15 @@ def _expanded(arguments: Sequence[str]) -> Iterator[str]:
             yield argument
 
 
-def _capture(arguments: Sequence[str]) -> None:
-    output = arguments[arguments.index("-o") + 1]
-    module = module_name(os.path.abspath(output))
-    if module is None:
-        return
+def _output(arguments: Sequence[str]) -> str:
+    return arguments[arguments.index("-o") + 1]
+
+
+def _crates() -> dict[str, str]:
+    return dict(pair.split("=") for pair in os.environ.get("CAPTURE_CRATES", "").split())
+
+
+def _capture(module: str, arguments: Sequence[str]) -> Path:
     folders = re.findall(r"^-L\n?(.+)$", "\n".join(arguments), re.MULTILINE)
     objects = [argument for argument in arguments if _OBJECT.search(argument) and not argument.startswith("-")]
     for library in (argument[2:] for argument in arguments if argument.startswith("-l")):
@@ -58,6 +69,7 @@ def _capture(arguments: Sequence[str]) -> None:
     unique = f"PyInit_{module.replace('.', '__')}"
     subprocess.run([os.environ["BINUTILS_OBJCOPY"], "--redefine-sym", f"{init}={unique}", str(draft), str(target)], check=True)
     draft.unlink()
+    return target
 
 
 def module_name(output: str) -> str | None:
@@ -65,7 +77,7 @@ def module_name(output: str) -> str | None:
     if match := re.search(r"/lib\.[^/]*cpython-\d+/(.*?)\.[^/]*so$", output):
         return match[1].replace("/", ".")
     if match := re.search(r"/deps/lib([^/.]+)\.so$", output):
-        return dict(pair.split("=") for pair in os.environ.get("CAPTURE_CRATES", "").split()).get(match[1])
+        return _crates().get(match[1])
     return None
 
 

@@ -5,12 +5,12 @@ import subprocess
 from pathlib import Path
 
 from onefile.errors import BuildError
-from onefile.target import GLIBC_FLOOR, Target
+from onefile.target import Target
 
 
 def check(file: Path, target: Target) -> None:
     """Raise BuildError for a file that would not run where it is promised to."""
-    faults = [*needed_faults(file, target), *floor_faults(file), *header_faults(file)]
+    faults = [*needed_faults(file, target), *floor_faults(file, target), *header_faults(file)]
     if faults:
         raise BuildError(f"{file}: {'; '.join(faults)}")
 
@@ -31,14 +31,15 @@ def needed_faults(file: Path, target: Target) -> list[str]:
     return [f"needs {library}; only glibc's own libraries are allowed" for library in sorted(needed(file) - target.libraries)]
 
 
-def floor_faults(file: Path) -> list[str]:
-    """Return the symbols above the floor."""
-    if floor(file) <= tuple(map(int, GLIBC_FLOOR.split("."))):
+def floor_faults(file: Path, target: Target) -> list[str]:
+    """Return the symbols above the floor; of a static file, a loader that it asks for."""
+    if target.libc == "musl":
+        return ["asks for a loader, and is meant to be static"] if "INTERP" in _readelf("-lW", file) else []
+    lowest = _version(f"@{target.glibc_floor}")
+    if floor(file) <= lowest:
         return []
-    above = [
-        row for row in re.findall(r"\S+@GLIBC_\d+(?:\.\d+)+", _readelf("--dyn-syms", file)) if _version(row) > _version(f"@{GLIBC_FLOOR}")
-    ]
-    return [f"needs glibc symbols above {GLIBC_FLOOR}: {', '.join(sorted(set(above)))}"]
+    above = [row for row in re.findall(r"\S+@GLIBC_\d+(?:\.\d+)+", _readelf("--dyn-syms", file)) if _version(row) > lowest]
+    return [f"needs glibc symbols above {target.glibc_floor}: {', '.join(sorted(set(above)))}"]
 
 
 def header_faults(file: Path) -> list[str]:

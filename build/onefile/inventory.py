@@ -11,7 +11,6 @@ from typing import TypedDict
 
 from onefile import sources
 from onefile.cache import CHECKOUT, Builder
-from onefile.target import GLIBC_FLOOR
 
 UPLOT = CHECKOUT / "build" / "out" / "assets" / "node_modules" / "uplot"
 PAGE_LIBRARY = (UPLOT / "dist" / "uPlot.esm.js", UPLOT / "dist" / "uPlot.min.css")
@@ -68,7 +67,7 @@ def build_info(builder: Builder, version: str, parts: list[Component]) -> dict[s
         "commit": done.stdout.strip() or "unknown",
         "kind": builder.target.name,
         "libc_kind": builder.target.libc,
-        "libc_floor": GLIBC_FLOOR if builder.target.libc == "glibc" else None,
+        "libc_floor": builder.target.glibc_floor if builder.target.libc == "glibc" else None,
         "inputs": parts,
     }
 

@@ -5,7 +5,7 @@ import sys
 import time
 
 from onefile import sources
-from onefile.assemble import assemble
+from onefile.assemble import assemble, path_of
 from onefile.cache import Builder, cache_folder
 from onefile.errors import BuildError
 from onefile.target import KINDS, Target
@@ -15,13 +15,17 @@ def main() -> int:
     """Build what the command line asks for; return the exit code."""
     parser = argparse.ArgumentParser(prog="build/binary", description="Build the one file and check it.")
     parser.add_argument("--arch", default="x86_64", help="the processor, as `uname -m` says it")
-    parser.add_argument("--libc", default="glibc", choices=("glibc", "musl"))
+    parser.add_argument("--libc", default="glibc", choices=("glibc", "musl"), help="musl: a static file that needs no C library")
+    parser.add_argument("--print-path", action="store_true", help="say where the file is put, and build nothing")
     parser.add_argument("--lock", action="store_true", help="move the pins of Debian sources to what the mirror serves, and build nothing")
     arguments = parser.parse_args()
     target = Target(arguments.arch, arguments.libc)
     try:
         if target not in KINDS:
-            raise BuildError(f"no recipe for {target.arch} with {target.libc} yet; allowed are {', '.join(map(' with '.join, KINDS))}")
+            raise BuildError(f"no recipe for {target.arch} with {target.libc}; allowed are {', '.join(map(' with '.join, KINDS))}")
+        if arguments.print_path:
+            print(path_of(target))
+            return 0
         if arguments.lock:
             sources.move(cache_folder() / "sources")
             return 0

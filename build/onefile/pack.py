@@ -7,6 +7,7 @@ import json
 import marshal
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,9 @@ FROZEN = ("encodings", "encodings.aliases", "encodings.utf_8")
 """What the interpreter imports before the importer is there."""
 _ALIGN = 16
 
-LEFT_OUT = frozenset(name for line in (HERE / "left-out.txt").read_text().splitlines() if not line.startswith("#") for name in line.split())
+_NAMES = [name for line in (HERE / "left-out.txt").read_text().splitlines() if not line.startswith("#") for name in line.split()]
+LEFT_OUT = frozenset(name for name in _NAMES if "*" not in name)
+LEFT_OUT_PATTERNS = tuple(name for name in _NAMES if "*" in name)
 
 
 class Module(NamedTuple):
@@ -61,10 +64,14 @@ def _modules(root: Path) -> Iterator[Module]:
         parts = file.relative_to(root).with_suffix("").parts
         package = parts[-1] == "__init__"
         name = ".".join(parts[:-1] if package else parts)
-        if not name or any(".".join(parts[: i + 1]) in LEFT_OUT for i in range(len(parts))):
+        if not name or any(_left_out(".".join(parts[: i + 1])) for i in range(len(parts))):
             continue
         if all(part.isidentifier() for part in parts):
             yield Module(name, file, package)
+
+
+def _left_out(name: str) -> bool:
+    return name in LEFT_OUT or any(fnmatchcase(name, pattern) for pattern in LEFT_OUT_PATTERNS)
 
 
 def _compiled(module: Module) -> bytes:

@@ -3,6 +3,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifdef __GLIBC__
+
 // getentropy(3), glibc 2.25.
 int getentropy(void *buffer, size_t length) {
     if (length > 256) {
@@ -16,3 +18,4 @@ int getentropy(void *buffer, size_t length) {
     }
     return 0;
 }
+#endif

@@ -1,8 +1,17 @@
 # A distribution of build/lock/run.txt from its source archive: its extension modules are captured as objects, the rest is unpacked.
 export CC="$CAPTURE_CC" CXX="$CAPTURE_CXX" LDSHARED="$CAPTURE_CC -shared" LDCXXSHARED="$CAPTURE_CXX -shared"
+export CFLAGS="$CFLAGS -I$TARGET_PYTHON/include/python3.13"
 export CARGO=/usr/bin/cargo RUSTC=/usr/bin/rustc CARGO_BUILD_TARGET="$TARGET_RUST" CARGO_PROFILE_RELEASE_DEBUG=0
-linker=CARGO_TARGET_$(tr 'a-z-' 'A-Z_' <<<"$TARGET_RUST")_LINKER
-export "$linker=$CAPTURE_RUST"
+export RUSTFLAGS="--remap-path-prefix=$PWD=/fairlead"
+linker() { echo "CARGO_TARGET_$(tr 'a-z-' 'A-Z_' <<<"$1")_LINKER"; }
+if [[ -z $NATIVE ]]; then
+    # Rust's standard library is built for the target from its source, and what asks Python how it was built is told of the target's.
+    export RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_unwind CARGO_UNSTABLE_BUILD_STD_FEATURES='' MATURIN_PEP517_ARGS=--skip-auditwheel
+    export RUSTFLAGS="$RUSTFLAGS -C target-feature=-crt-static -C link-self-contained=no" "$(linker "$HOST_RUST")=/usr/bin/gcc"
+    export PYO3_CROSS_LIB_DIR="$TARGET_PYTHON/sysconfig" PYO3_CROSS_PYTHON_VERSION=3.13 build_alias="$HOST_TRIPLE" host_alias="$TARGET_TRIPLE"
+    export _PYTHON_SYSCONFIGDATA_NAME="_sysconfigdata__linux_$TARGET_TRIPLE" _PYTHON_HOST_PLATFORM="linux-$TARGET_ARCH"
+fi
+export "$(linker "$TARGET_RUST")=$CAPTURE_RUST"
 mkdir cargo
 [[ ! -e $HOME/.cargo/config.toml ]] || cp "$HOME/.cargo/config.toml" cargo/
 export CARGO_HOME=$PWD/cargo

@@ -1,4 +1,4 @@
 [[ -x configure ]] || autoreconf -fi
-./configure --host="$TARGET_TRIPLE" --disable-shared --enable-static --with-pic --disable-docs --disable-multi-os-directory --prefix="$OUT"
+./configure --build="$HOST_TRIPLE" --host="$TARGET_TRIPLE" --disable-shared --enable-static --with-pic --disable-docs --disable-multi-os-directory --prefix="$OUT"
 make -s -j"$JOBS"
 make -s install

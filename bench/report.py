@@ -2,14 +2,16 @@
 
 import datetime
 import os
-import platform
 import re
 import subprocess
+import time
 from pathlib import Path
 
 from bench.harness import Section
+from fairlead.bench.machine import this_machine
 
 FILE = Path("bench/RESULTS.md")
+_PATIENCE_S = 180.0
 _HEAD = """# Results
 
 Written by `build/dev bench [SCENARIO...]`. Figures are ratios against a peer in the same run: contenders are whole processes
@@ -18,15 +20,17 @@ that take turns, pair by pair, given as median (least to greatest). A goal that 
 
 
 def machine() -> str:
-    """Return what the figures were made on."""
-    info = Path("/proc/cpuinfo").read_text()
-    model = re.search(r"model name\s*: (.*)", info)
-    governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-    told = governor.read_text().strip() if governor.exists() else "unknown"
+    """Return what the figures were made on, and how loaded it was."""
     load = os.getloadavg()[0]
     noise = "; **noisy: the load was above half the CPUs at the start**" if load > (os.cpu_count() or 1) / 2 else ""
-    name = model[1] if model else platform.machine()
-    return f"{name}, {os.cpu_count()} CPUs, Linux {platform.release()}, governor {told}, load {load:.1f}{noise}"
+    return f"{this_machine()}, load {load:.1f}{noise}"
+
+
+def wait_until_quiet() -> None:
+    """Wait for the load to fall below half the CPUs, what came before in this run being part of it; three minutes at most."""
+    deadline_s = time.monotonic() + _PATIENCE_S
+    while os.getloadavg()[0] > (os.cpu_count() or 1) / 2 and time.monotonic() < deadline_s:
+        time.sleep(1)
 
 
 def write(section: Section, measured_on: str) -> None:

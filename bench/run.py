@@ -16,6 +16,7 @@ def main() -> int:
         return 2
     for name in chosen:
         print(f"bench: {name}", file=sys.stderr)
+        report.wait_until_quiet()
         measured_on = report.machine()
         section = importlib.import_module(f"bench.scenarios.{name}").measure()
         report.write(section, measured_on)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.harness import BINARY, Goal, Section, spread
+from bench.processes import cpu_seconds
 
 SETTLE_S = 15.0
 SLICES = 10
@@ -32,14 +33,6 @@ class Slice(NamedTuple):
 
     cpu_percent: float
     resident_mb: float
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return user and system time of a process, of its ended children, and of those that live."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    own = sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return own + sum(cpu_seconds(int(child)) for child in children)
 
 
 def resident_mb(pid: int) -> float:

@@ -1,6 +1,7 @@
 """CPU-bound modules of Fairlead compiled by Nuitka beside their bytecode, on the very interpreter that the one file holds.
 
-A module belongs into the file as compiled code where it is faster so; the table says which. `python -m bench.scenarios.nuitka KIND MODULE`
+A module belongs into the file as compiled code where it is faster so; the table says which. What is asked here does its work in Python
+itself: time and level of a line, cutting and encoding are Cython's anyway. `python -m bench.scenarios.nuitka KIND MODULE`
 is a contender: KIND is `bytecode` or `nuitka`.
 """
 
@@ -20,19 +21,7 @@ from bench.harness import OUT, Contender, Section, in_turn, ratios, spread
 
 ROUNDS = 9
 FOLDER = (OUT / "nuitka").resolve()
-LINES = [f"2026-01-01T12:{i // 60 % 60:02}:{i % 60:02}.123456Z INFO request {i} from 10.0.0.{i % 255} took 12 ms" for i in range(20_000)]
 SERIES = 700
-
-
-def parse_timestamps(module: ModuleType) -> int:
-    """Date 20,000 lines."""
-    parser = module.TimestampParser()
-    return sum(parser.parse(line, 0) or 0 for line in LINES)
-
-
-def find_levels(module: ModuleType) -> int:
-    """Find the level of 20,000 lines."""
-    return sum(module.find_level(line) == "info" for line in LINES)
 
 
 def write_exposition(module: ModuleType) -> int:
@@ -58,8 +47,6 @@ def read_ticks(module: ModuleType) -> int:
 
 
 WORK: dict[str, Callable[[ModuleType], int]] = {
-    "fairlead.logs.timestamps": parse_timestamps,
-    "fairlead.logs.level": find_levels,
     "fairlead.net.prometheus": write_exposition,
     "fairlead.store.sqlite.rollup": summarise,
     "fairlead.store.sqlite.samples": read_ticks,

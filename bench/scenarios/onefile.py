@@ -1,6 +1,5 @@
 """The one file beside a Go tool of the same shape (bench/go/cmd/server) and Debian's node_exporter: start, memory, rest and size."""
 
-import ctypes
 import json
 import os
 import platform
@@ -18,10 +17,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.harness import BINARY, OUT, Goal, Section, build_go, spread
+from bench.program import FROM_SOURCE
 from bench.scenarios.at_rest import NODE_EXPORTER, resident_mb
+from fairlead.bench.process import measure as measure_process
 
-FROM_SOURCE = Path("build/out/venv/bin/fairlead")
-PACKED = Path("build/out/onefile")
+PACKED = Path("build/out/onefile/linux-x86_64")
 ROUNDS = 21
 UP_ROUNDS = 15
 MEMORY_ROUNDS = 5
@@ -32,7 +32,6 @@ GIVE_UP_S = 30.0
 POLL_S = 0.0002
 PORTS = {"fairlead": 19321, "go": 19322, "node_exporter": 19323}
 """Below the ephemeral range: polling a port of that range may connect to itself and take the port away."""
-PR_SET_CHILD_SUBREAPER = 36
 AGENT_CONFIG = (
     'logs: [{{paths: ["{folder}/logs/*.log"]}}]\njournal: "off"\nmetrics: {metrics}\nsink: {{file: {{path: "{folder}/out.ndjson"}}}}\n'
 )
@@ -93,13 +92,8 @@ def run_ms(*argv: str) -> float:
 
 
 def peak_mb(*argv: str) -> float:
-    """Return ru_maxrss of a process; a shell forks it and leaves it to us, so that our own peak is not passed on by exec."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    subprocess.run(["sh", "-c", '"$@" >/dev/null &', "sh", *argv], check=True)
-    _, status, usage = os.wait4(-1, 0)
-    if status:
-        raise SystemExit(f"{' '.join(argv)}: wait status {status}")
-    return usage.ru_maxrss / 1024
+    """Return the peak resident MB of a process."""
+    return measure_process(argv, GIVE_UP_S).peak_bytes / (1 << 20)
 
 
 def answers(port: int, path: str) -> bool:

@@ -13,6 +13,7 @@ import pytest
 import uvloop
 from blockbuster import BlockBuster
 
+from tests.rig.fixtures import kafka, opensearch  # noqa: F401 - fixtures of every test
 from tests.support.program import Running, Start
 from tests.support.receiver import Receiver
 

@@ -1,5 +1,7 @@
 """The commands as processes: their words, their exit codes, what they print."""
 
+import contextlib
+import http.client
 import json
 import os
 import re
@@ -14,7 +16,7 @@ from fairlead.store.settings import StoreSettings
 from fairlead.store.sqlite import open_store
 from tests.support.program import INSTALLED, PROGRAM, Start, fairlead
 from tests.support.receiver import Receiver
-from tests.support.samples import batch
+from tests.support.samples import batch, put
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.real
@@ -97,8 +99,8 @@ def test_no_home_and_no_passwd_entry_says_what_to_give() -> None:
 def state(tmp_path: Path) -> Path:
     """A store with a few lines."""
     store = open_store(tmp_path, StoreSettings(), SystemClock())
-    store.write([batch("s", 0, ["one fish", "two \x1b[31m fish", "red herring"])], [], "host")
-    store.write([batch("t", 0, ["boom"], "/var/log/b.log", "error")], [], "host")
+    put(store, [batch("s", 0, ["one fish", "two \x1b[31m fish", "red herring"])], [], "host")
+    put(store, [batch("t", 0, ["boom"], "/var/log/b.log", "error")], [], "host")
     store.close()
     return tmp_path
 
@@ -123,7 +125,7 @@ def test_logs_follow_what_is_stored_and_end_with_sigterm(state: Path, start: Sta
     running = start("logs", "--follow", "--json", "--state-dir", str(state), "fish")
     wait_until(lambda: len(running.out) == 2, "what is there")
     store = open_store(state, StoreSettings(), SystemClock())
-    store.write([batch("u", 0, ["new fish", "new bird"])], [], "host")
+    put(store, [batch("u", 0, ["new fish", "new bird"])], [], "host")
     store.close()
     wait_until(lambda: len(running.out) == 3, "the new line")
     assert running.end(signal.SIGTERM) == 0
@@ -134,6 +136,31 @@ def test_store_is_exported_and_verified(state: Path) -> None:
     done = fairlead("store", "export", "--state-dir", str(state))
     assert len(done.stdout.splitlines()) == 4
     assert fairlead("store", "verify", "--state-dir", str(state)).returncode == 0
+
+
+def test_collect_answers_under_a_further_name(tmp_path: Path, start: Start) -> None:
+    file = tmp_path / "collect.yaml"
+    file.write_text(f"source: {{http: {{listen: '127.0.0.1:0'}}}}\nlisten: 127.0.0.1:0\nstate_dir: {tmp_path}/state\n")
+    running = start("collect", "-c", str(file), "--allowed-host", "logs.example")
+    url = running.expect(r"fairlead collects: (http://\S+)")[1]
+    statuses = {}
+    for name in ("logs.example", "other.example"):
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+        with contextlib.closing(connection):
+            connection.request("GET", "/livez", headers={"Host": name})
+            statuses[name] = connection.getresponse().status
+    assert statuses == {"logs.example": 200, "other.example": 421}
+
+
+def test_validate_knows_a_collectors_file_by_its_source(tmp_path: Path) -> None:
+    file = tmp_path / "collect.yaml"
+    file.write_text("source: {kafka: {brokers: ['127.0.0.1:1'], topics: [logs], sasl: {username: u, password_file: /none}}}\n")
+    done = fairlead("validate", str(file))
+    assert done.returncode == 2
+    assert f"{file}:1:28: warning: source.kafka.brokers[0]: 127.0.0.1:1 does not answer" in done.stdout
+    assert "source.kafka.sasl.password_file: /none: No such file or directory" in done.stdout
+    file.write_text("source: {}\n")
+    assert "source: names no source; allowed are kafka and http, or both" in fairlead("validate", str(file)).stdout
 
 
 def test_validate_tells_every_finding_with_its_place(tmp_path: Path) -> None:
@@ -167,7 +194,9 @@ def test_output_that_finds_no_room_is_told_in_a_line(arguments: list[str]) -> No
 
 
 def test_version_names_every_kernel() -> None:
-    assert json.loads(fairlead("version", "--json").stdout)["native"] == ["linescan", "oscalls", "procparse"]
+    assert json.loads(fairlead("version", "--json").stdout)["native"] == sorted(
+        file.stem for file in (Path(__file__).parents[2] / "native").glob("*.pyx")
+    )
     assert re.fullmatch(r"fairlead \d+\.\d+\.\d+\n", fairlead("--version").stdout)
 
 

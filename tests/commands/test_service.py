@@ -44,11 +44,13 @@ def values(unit: str, key: str) -> list[str]:
     return re.findall(rf"^{key}=(.*)$", unit, re.MULTILINE)
 
 
-@pytest.mark.parametrize("kind", ["up", "agent"])
+@pytest.mark.parametrize("kind", ["up", "agent", "collect"])
 def test_the_unit_stands_systemds_own_checks(kind: str, agent_config: Path, tmp_path: Path) -> None:
     folder = tmp_path / "units"
     folder.mkdir()
-    unit = install(folder, kind, "--config", str(agent_config)) if kind == "agent" else install(folder, kind)
+    config = {"agent": agent_config, "collect": tmp_path / "collect.yaml"}.get(kind)
+    (tmp_path / "collect.yaml").write_text("source: {kafka: {brokers: [127.0.0.1:9092], topics: [logs]}}\n")
+    unit = install(folder, kind, *(["--config", str(config)] if config else []))
     file = folder / f"fairlead-{kind}.service"
     assert analyze("verify", "--man=no", "--recursive-errors=no", str(file)) == ""
     level = re.search(r"exposure level.*: ([\d.]+) ", analyze("security", "--offline=true", str(file)))

@@ -1,7 +1,8 @@
-"""What deploy/ holds works with what `fairlead up` serves: rules by promtool, the dashboard's queries by a real Prometheus."""
+"""What deploy/ holds works with what Fairlead serves: rules by promtool, and their queries and the dashboard's by a real Prometheus."""
 
 import json
 import re
+import socket
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -28,6 +29,11 @@ def test_promtool_takes_rules_and_configuration() -> None:
     ):
         done = subprocess.run(["promtool", *command], cwd=PROMETHEUS, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def alerted() -> set[str]:
+    """Return the metrics that the rules ask for."""
+    return set(re.findall(r"\b(?:node|fairlead)_\w+", (PROMETHEUS / "alerts.yaml").read_text()))
 
 
 def dashboard() -> dict[str, Any]:
@@ -63,7 +69,7 @@ def test_prometheus_scrapes_it_and_every_query_of_the_dashboard_answers(tmp_path
                 expression = query["expr"].replace("$instance", target).replace("$__rate_interval", "10s")
                 found = prometheus.query(expression)
                 assert found or any(name in expression for name in QUIET), expression
-        names = {name for rule in re.findall(r"\b(?:node|fairlead)_\w+", (PROMETHEUS / "alerts.yaml").read_text()) for name in [rule]}
+        names = {name for name in alerted() if not name.startswith("fairlead_agent")}
         missing = {name for name in names if not prometheus.query(f"count({{__name__='{name}'}})")}
         assert missing <= {"fairlead_sink_errors_total", "fairlead_metrics_failed_ticks_total"}
     request = urllib.request.Request(f"{url}/metrics", headers={"Authorization": "Bearer s3cret"})
@@ -72,3 +78,32 @@ def test_prometheus_scrapes_it_and_every_query_of_the_dashboard_answers(tmp_path
     done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
     assert done.returncode in (0, 3), done.stderr  # 3: lint only, of names that node_exporter gave
     assert b"error" not in done.stderr
+
+
+def test_a_collector_serves_what_the_rules_ask_of_a_fleet(tmp_path: Path, start: Start) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        intake = f"127.0.0.1:{free.getsockname()[1]}"
+    config = tmp_path / "collect.yaml"
+    config.write_text(json.dumps({"state_dir": f"{tmp_path}/state", "listen": "127.0.0.1:0", "source": {"http": {"listen": intake}}}))
+    url = start("collect", "-c", str(config)).expect(r"fairlead collects: (\S+)")[1]
+    heartbeat = {
+        "@timestamp": "2026-01-01T12:00:00.000000Z",
+        "host.name": "web-1",
+        "agent.id": "a1",
+        "agent.version": "1",
+        "fairlead.heartbeat": {"state": "running", "interval_s": 10, "lag_bytes": 0},
+    }
+    headers = {"Content-Type": "application/x-ndjson", "Fairlead-Agent": "a1", "Fairlead-Batch": "1", "Fairlead-Kind": "heartbeat"}
+    told = urllib.request.Request(f"http://{intake}/api/v1/ingest", json.dumps(heartbeat).encode() + b"\n", headers)
+    with urllib.request.urlopen(told, timeout=10) as answer:
+        assert json.load(answer) == {"acknowledged": 1}
+    with Prometheus(tmp_path, url.removeprefix("http://")) as prometheus:
+        wait_until(lambda: prometheus.query('fairlead_agents{state="alive"} == 1'), "the fleet's gauges", 40)
+        for name in alerted():
+            if name.startswith("fairlead_agent"):
+                [series] = prometheus.query(name)
+                assert series["metric"]["host"] == "web-1"  # type: ignore[index]  # whatever JSON holds
+    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
+        done = subprocess.run(["promtool", "check", "metrics"], input=answer.read(), capture_output=True, check=False)
+    assert done.returncode in (0, 3), done.stderr

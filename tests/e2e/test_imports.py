@@ -17,11 +17,11 @@ from tests.e2e.page import UP, url_of, wait_for_line
 from tests.support.program import Start
 
 pytestmark = pytest.mark.e2e
-KERNELS = ["linescan", "oscalls", "procparse"]
+KERNELS = sorted(file.stem for file in (Path(__file__).parents[2] / "native").glob("*.pyx"))
 MODULES = (
-    "_archive_files", "_importer", "_start", "abc", "aiohttp", "asyncio", "click", "codecs", "encodings", "fairlead", "importlib", "io",
-    "json", "msgspec", "orjson", "os", "re", "rich", "site", "sitecustomize", "sqlite3", "ssl", "stat", "typing", "usercustomize", "uvloop",
-    "yaml",
+    "_archive_files", "_importer", "_start", "abc", "aiohttp", "aiokafka", "async_timeout", "asyncio", "click", "codecs", "encodings",
+    "fairlead", "importlib", "io", "json", "msgspec", "orjson", "os", "packaging", "re", "rich", "site", "sitecustomize", "sqlite3", "ssl",
+    "stat", "typing", "typing_extensions", "usercustomize", "uvloop", "yaml",
 )  # fmt: skip
 VARIABLES = {
     "PYTHONPATH": "{folder}:.:{folder}/packages", "PYTHONHOME": "{folder}", "PYTHONPLATLIBDIR": ".", "PYTHONUSERBASE": "{folder}",

@@ -11,7 +11,7 @@ from tests.e2e.page import UP, end_inner, get, inner, url_of, wait_for_line
 from tests.rig.old_userland import GLIBC, old_userland
 from tests.support.program import Start
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.kind("glibc", "native")]
 
 
 @pytest.fixture

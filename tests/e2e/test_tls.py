@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.bare_root import BareRoot, host_userland
+from tests.e2e.bare_root import BareRoot, own_userland
 from tests.e2e.page import UP, end_inner, get, url_of
 from tests.support.certificate import make_certificate
 from tests.support.program import Start
@@ -37,7 +37,7 @@ def receiver(pair: tuple[Path, Path]) -> Iterator[Receiver]:
 @pytest.fixture
 def root(tmp_path: Path, binary: Path) -> BareRoot:
     """A root without any certificates."""
-    return BareRoot(tmp_path, binary, host_userland(tmp_path / "userland", binary))
+    return BareRoot(tmp_path, binary, own_userland(tmp_path / "userland", binary))
 
 
 def write_agent(folder: Path, url: str, seen_as: str, state: str, ca_file: str = "") -> None:

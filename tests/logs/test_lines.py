@@ -41,6 +41,48 @@ def test_a_line_that_is_too_long_is_cut_and_the_next_is_intact() -> None:
     ]
 
 
+def test_a_long_line_is_split_where_asked_for() -> None:
+    lines = LineBuilder(0, 10, TimestampParser(UTC), Redactor([]), None, split=True)
+    assert [(record.message, record.flags, record.end) for record in lines.add(b"x" * 25, READ_NS)] == [
+        ("x" * 10, ("split",), 10),
+        ("x" * 10, ("split",), 20),
+    ]
+    assert (lines.offset, lines.scanned) == (20, 25)
+    assert [(record.message, record.flags, record.offset, record.end) for record in lines.add(b"y\nnext\n", READ_NS)] == [
+        ("xxxxxy", (), 20, 27),
+        ("next", (), 27, 32),
+    ]
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_a_line_of_just_the_limit_is_whole_with_its_carriage_return(split: bool) -> None:
+    for content in (b"x" * 10 + b"\n", b"x" * 10 + b"\r\n"):
+        for cut in range(len(content)):
+            lines = LineBuilder(0, 10, TimestampParser(UTC), Redactor([]), None, split=split)
+            (record,) = lines.add(content[:cut], READ_NS) + lines.add(content[cut:], READ_NS)
+            assert (record.message, record.flags, record.end) == ("x" * 10, (), len(content))
+
+
+@given(
+    content=st.lists(st.sampled_from([b"\n", b"\r", b"a", "é".encode(), "😀".encode(), b"\xff", b"\x80" * 5, b"long" * 5])).map(b"".join),
+    sizes=st.lists(st.integers(1, 40), min_size=1, max_size=5),
+    limit=st.integers(1, 20),
+)
+def test_pieces_do_not_depend_on_blocks_and_tile_the_source(content: bytes, sizes: list[int], limit: int) -> None:
+    whole = LineBuilder(0, limit, TimestampParser(UTC), Redactor([]), None, split=True)
+    lines = LineBuilder(0, limit, TimestampParser(UTC), Redactor([]), None, split=True)
+    expected, records, steps = whole.add(content, READ_NS) + whole.flush(READ_NS), list[Record](), 0
+    while lines.scanned < len(content):
+        records += lines.add(content[lines.scanned : lines.scanned + sizes[steps % len(sizes)]], READ_NS)
+        steps += 1
+    records += lines.flush(READ_NS)
+    assert records == expected
+    ends = [0, *(record.end for record in records)]
+    assert [record.offset for record in records] == ends[:-1]
+    assert ends[-1] == len(content)
+    assert all(record.end - record.offset <= limit for record in records if record.flags[:1] == ("split",))
+
+
 def test_a_cut_never_splits_a_character() -> None:
     (record,) = builder(10).add("äöüäöüäöü\n".encode()[1:], READ_NS)[:1]
     assert record.flags[0] == "truncated"

@@ -17,8 +17,7 @@ from fairlead.core.context import RunContext
 from fairlead.core.readiness import Readiness
 from fairlead.core.record import Batch, Position
 from fairlead.core.telemetry import Telemetry
-from fairlead.logs import follow
-from fairlead.logs import pipeline as pipeline_module
+from fairlead.logs import discover, follow
 from fairlead.logs.pipeline import Pipeline
 from fairlead.logs.redact import Redactor
 from fairlead.logs.settings import LogInput
@@ -62,6 +61,8 @@ async def following(sunk: Sunk, *paths: str, **options: object) -> AsyncIterator
     """Run a pipeline over globs; its positions go on where the sink's stand."""
     backfill = options.pop("backfill_bytes", None)
     assert backfill is None or isinstance(backfill, int)
+    most_files = options.pop("most_files", None)
+    assert most_files is None or isinstance(most_files, int)
     pipeline = Pipeline(
         [LogInput(paths=list(paths), **options)],  # type: ignore[arg-type]  # the fields of LogInput
         sunk.send,
@@ -70,13 +71,15 @@ async def following(sunk: Sunk, *paths: str, **options: object) -> AsyncIterator
         redactor=Redactor([]),
         backfill_bytes=backfill,
         zone=UTC,
+        most_files=most_files,
     )
     task = asyncio.create_task(pipeline.run())
     try:
         yield pipeline
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        [ended] = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(ended, asyncio.CancelledError), repr(ended)
 
 
 def append(file: Path, *lines: str) -> None:
@@ -162,7 +165,8 @@ async def test_a_truncation_without_a_copy_is_told_and_the_file_read_anew(tmp_pa
         await until(lambda: len(sunk.lines()) == 2, "the first lines")
         file.write_text("short\n")
         await until(lambda: sunk.lines()[-1] == "short", "the new content")
-    assert "file was truncated, what was written since the last read is unknown" in caplog.messages
+        told = "file was truncated, what was written since the last read is unknown"
+        await until(lambda: told in caplog.messages, "the gap to be told")
 
 
 async def test_reading_waits_while_the_sink_does(tmp_path: Path) -> None:
@@ -242,7 +246,7 @@ async def test_a_damaged_compressed_rest_is_told_and_the_others_go_on(tmp_path: 
 
 
 async def test_a_directory_that_comes_later_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline_module, "RESCAN_S", 0.2)
+    monkeypatch.setattr(discover, "LOOK_S", 0.2)
     sunk = Sunk()
     async with following(sunk, f"{tmp_path}/apps/**/*.log"):
         (tmp_path / "apps" / "one").mkdir(parents=True)

@@ -29,6 +29,19 @@ def test_inotify_watch_when_path_is_missing(tmp_path: Path) -> None:
     assert caught.value.errno == errno.ENOENT
 
 
+def test_inotify_unwatch_ends_a_watch_and_says_so(tmp_path: Path) -> None:
+    fd = oscalls.inotify_init()
+    try:
+        wd = oscalls.inotify_watch(fd, tmp_path, oscalls.IN_CREATE)
+        oscalls.inotify_unwatch(fd, wd)
+        (tmp_path / "a.log").write_bytes(b"x")
+        assert oscalls.inotify_parse(os.read(fd, 65536)) == [(wd, oscalls.IN_IGNORED, 0, b"")]
+        with pytest.raises(OSError, match="Invalid argument"):
+            oscalls.inotify_unwatch(fd, wd)
+    finally:
+        os.close(fd)
+
+
 def test_inotify_parse_when_cut_short_keeps_to_the_buffer() -> None:
     whole = (1).to_bytes(4, "little") + (2).to_bytes(4, "little") + bytes(4) + (16).to_bytes(4, "little") + b"name".ljust(16, b"\0")
     assert oscalls.inotify_parse(whole) == [(1, 2, 0, b"name")]

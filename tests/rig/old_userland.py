@@ -20,29 +20,34 @@ class OldUserlandError(Exception):
 
 def old_userland() -> Path:
     """Return a tree with `lib` and `lib64` of the old glibc; OldUserlandError where it is neither in the cache nor at the mirror."""
+    return unpacked("libc6", SUITE)
+
+
+def unpacked(package: str, suite: str) -> Path:
+    """Return a tree with the files of a package, which is fetched once; OldUserlandError where that cannot be."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fairlead" / "rig"
-    kept = cache / f"libc6-{SUITE}"
+    kept = cache / f"{package}-{suite}"
     if kept.exists():
         return kept
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as name:
         folder = Path(name)
         try:
-            package = _download(folder)
-            _run(["dpkg-deb", "-x", str(package), f"{folder}/all"], folder)
+            archive = _download(folder, package, suite)
+            _run(["dpkg-deb", "-x", str(archive), f"{folder}/all"], folder)
         except (subprocess.CalledProcessError, OSError) as error:
             raise OldUserlandError(
-                f"no libc6 of Debian {SUITE}: {getattr(error, 'stderr', None) or error}; put libc6_{GLIBC}-*.deb of any Debian mirror "
-                f"there by hand: dpkg-deb -x libc6_{GLIBC}-*.deb {kept}"
+                f"no {package} of Debian {suite}: {getattr(error, 'stderr', None) or error}; put the package of any Debian mirror "
+                f"there by hand: dpkg-deb -x {package}_*.deb {kept}"
             ) from None
         (folder / "all").rename(kept)
     return kept
 
 
-def _download(folder: Path) -> Path:
+def _download(folder: Path, package: str, suite: str) -> Path:
     for place in ("lists/partial", "cache/archives/partial"):
         (folder / place).mkdir(parents=True)
-    (folder / "old.sources").write_text(_SOURCES.format(uri=_mirror(), suite=SUITE))
+    (folder / "old.sources").write_text(_SOURCES.format(uri=_mirror(), suite=suite))
     settings = {
         "Dir::Etc::SourceList": folder / "old.sources",
         "Dir::Etc::SourceParts": "/dev/null",
@@ -53,9 +58,9 @@ def _download(folder: Path) -> Path:
     }
     options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
     _run(["apt-get", *options, "-qq", "update"], folder)
-    _run(["apt-get", *options, "-qq", "download", "libc6"], folder)
-    [package] = folder.glob("libc6_*.deb")
-    return package
+    _run(["apt-get", *options, "-qq", "download", package], folder)
+    [archive] = folder.glob(f"{package}_*.deb")
+    return archive
 
 
 def _mirror() -> str:

@@ -14,7 +14,7 @@ from fairlead.store.interface import LogQuery
 from fairlead.store.query import parse_query
 from fairlead.store.settings import StoreSettings
 from fairlead.store.sqlite import SqliteStore, lines, open_memory, open_store, schema
-from tests.support.samples import NOON_NS, SECOND_NS, ManualClock, batch, layout, tick
+from tests.support.samples import NOON_NS, SECOND_NS, ManualClock, batch, layout, put, tick
 
 CPU = layout("cpu", ("node_cpu_seconds_total", MetricType.COUNTER, {"cpu": "0"}), ("node_load1", MetricType.GAUGE, {}))
 
@@ -39,8 +39,8 @@ def messages(store: SqliteStore, text: str) -> list[str]:
 
 def test_a_batch_that_stands_already_is_stored_once(store: SqliteStore) -> None:
     first, second = batch("s", 0, ["one", "two"]), batch("s", 4, ["two", "three"])
-    store.write([first], [], "host")
-    store.write([first, second], [], "host")
+    put(store, [first], [], "host")
+    put(store, [first, second], [], "host")
     assert sorted(messages(store, "")) == ["one", "three", "two"]
     assert [position.offset for position in store.positions()] == [second.end]
 
@@ -50,10 +50,10 @@ def test_what_fails_leaves_nothing_behind(store: SqliteStore) -> None:
     bad = batch("t", 0, ["two"])
     bad.records[0].message = None  # type: ignore[assignment]  # what the schema refuses
     with pytest.raises(sqlite3.IntegrityError):
-        store.write([good, bad], [tick("cpu", NOON_NS, CPU, [1, 2])], "host")
+        put(store, [good, bad], [tick("cpu", NOON_NS, CPU, [1, 2])], "host")
     assert messages(store, "") == []
     assert store.positions() == []
-    store.write([good], [], "host")
+    put(store, [good], [], "host")
     assert messages(store, "") == ["one"]
 
 
@@ -79,9 +79,9 @@ def test_what_fails_leaves_nothing_behind(store: SqliteStore) -> None:
     ],
 )
 def test_queries_find_what_they_say(store: SqliteStore, query: str, expected: list[str]) -> None:
-    store.write([batch("s", 0, ["GET /a.html 200", "user-agent curl"])], [], "host")
-    store.write([batch("s", 100, ["failed: disk full"], level="error", time_ns=NOON_NS + 10 * SECOND_NS)], [], "host")
-    store.write([batch("t", 0, ["Straße größer"], path="/var/log/b.log", time_ns=NOON_NS + 20 * SECOND_NS)], [], "host")
+    put(store, [batch("s", 0, ["GET /a.html 200", "user-agent curl"])], [], "host")
+    put(store, [batch("s", 100, ["failed: disk full"], level="error", time_ns=NOON_NS + 10 * SECOND_NS)], [], "host")
+    put(store, [batch("t", 0, ["Straße größer"], path="/var/log/b.log", time_ns=NOON_NS + 20 * SECOND_NS)], [], "host")
     assert messages(store, query) == expected
 
 
@@ -89,7 +89,7 @@ def test_queries_find_what_they_say(store: SqliteStore, query: str, expected: li
     "text", ['a"b', "NEAR(a b)", "a AND OR", "*", "a*", "^a", "col:x", "(", ")", "'", "\0", "a:b:c", "-", '-""', "é́", "file:", 'level:"x']
 )
 def test_no_text_is_an_error(store: SqliteStore, text: str) -> None:
-    store.write([batch("s", 0, ["a b"])], [], "host")
+    put(store, [batch("s", 0, ["a b"])], [], "host")
     found = messages(store, text)
     assert found in ([], ["a b"])
     bars = store.histogram(parse_query(text), NOON_NS, NOON_NS + SECOND_NS, 3)
@@ -97,7 +97,7 @@ def test_no_text_is_an_error(store: SqliteStore, text: str) -> None:
 
 
 def test_pages_go_back_to_the_first_line(store: SqliteStore) -> None:
-    store.write([batch("s", 0, [f"line {i}" for i in range(25)])], [], "host")
+    put(store, [batch("s", 0, [f"line {i}" for i in range(25)])], [], "host")
     pages, before = [], None
     while page := store.search(LogQuery(), 10, before):
         pages.append([found.record.message for found in page])
@@ -117,7 +117,7 @@ def test_pages_are_what_a_scan_finds_however_few_lines_are_searched_first(
         message = f"word {i} {'even' if i % 2 == 0 else 'odd'} {'rare' if i in (3, 50) else ''}"
         level = "error" if i % 5 == 0 else None
         # Several lines bear the same time, and what is stored later may be older.
-        store.write([batch(f"s{i % 3}", i * 1000, [message], time_ns=NOON_NS + chance.randint(0, 20) * SECOND_NS, level=level)], [], "host")
+        put(store, [batch(f"s{i % 3}", i * 1000, [message], time_ns=NOON_NS + chance.randint(0, 20) * SECOND_NS, level=level)], [], "host")
     query, pages, before = parse_query(text), [], None
     while page := store.search(query, limit, before):
         pages.append([found.id for found in page])
@@ -127,20 +127,20 @@ def test_pages_are_what_a_scan_finds_however_few_lines_are_searched_first(
 
 
 def test_context_is_of_the_same_source_in_its_order(store: SqliteStore) -> None:
-    store.write([batch("s", 0, [f"s{i}" for i in range(9)]), batch("t", 0, ["other"] * 9)], [], "host")
+    put(store, [batch("s", 0, [f"s{i}" for i in range(9)]), batch("t", 0, ["other"] * 9)], [], "host")
     middle = next(store.scan(parse_query("s4")))
     assert [found.record.message for found in store.context(middle.id, 2, 1)] == ["s2", "s3", "s4", "s5"]
     assert store.context(10**9, 1, 1) == []
 
 
 def test_a_histogram_counts_lines_and_errors(store: SqliteStore) -> None:
-    store.write([batch("s", 0, ["a"] * 10), batch("t", 0, ["b"] * 5, level="critical")], [], "host")
+    put(store, [batch("s", 0, ["a"] * 10), batch("t", 0, ["b"] * 5, level="critical")], [], "host")
     bars = store.histogram(LogQuery(), NOON_NS, NOON_NS + 10 * SECOND_NS, 2)
     assert [(bar.count, bar.errors) for bar in bars] == [(10, 5), (5, 0)]
 
 
 def write_seconds(store: SqliteStore, begin: int, counts: list[float]) -> None:
-    store.write([], [tick("cpu", NOON_NS + (begin + i) * SECOND_NS, CPU, [value, value * 10]) for i, value in enumerate(counts)], "host")
+    put(store, [], [tick("cpu", NOON_NS + (begin + i) * SECOND_NS, CPU, [value, value * 10]) for i, value in enumerate(counts)], "host")
 
 
 def test_counters_are_rates_and_gauges_are_themselves(store: SqliteStore) -> None:
@@ -187,9 +187,12 @@ def test_long_ranges_come_from_the_roll_up_with_its_extremes(store: SqliteStore,
 
 def test_old_lines_and_samples_go_and_young_ones_stay(store: SqliteStore, clock: ManualClock) -> None:
     store.reload(StoreSettings(max_age=Duration(3600), samples_max_age=Duration(3600)))
-    store.write([batch("s", 0, ["old"])], [tick("cpu", NOON_NS, CPU, [1, 1])], "host")
-    store.write(
-        [batch("s", 4, ["young"], time_ns=NOON_NS + 5000 * SECOND_NS)], [tick("cpu", NOON_NS + 5000 * SECOND_NS, CPU, [1, 1])], "host"
+    put(store, [batch("s", 0, ["old"])], [tick("cpu", NOON_NS, CPU, [1, 1])], "host")
+    put(
+        store,
+        [batch("s", 4, ["young"], time_ns=NOON_NS + 5000 * SECOND_NS)],
+        [tick("cpu", NOON_NS + 5000 * SECOND_NS, CPU, [1, 1])],
+        "host",
     )
     clock.step(5001)
     while store.sweep():
@@ -205,7 +208,7 @@ def test_size_is_kept_by_letting_the_oldest_go(tmp_path: Path, clock: ManualCloc
     try:
         for i in range(40):
             lines = [f"{i} {j} " + "x" * 200 for j in range(200)]
-            store.write([batch("s", i * 10**6, lines, time_ns=NOON_NS + i * 1000 * SECOND_NS)], [], "host")
+            put(store, [batch("s", i * 10**6, lines, time_ns=NOON_NS + i * 1000 * SECOND_NS)], [], "host")
         clock.step(50000)
         while store.sweep():
             pass
@@ -221,7 +224,7 @@ def test_what_was_written_is_there_after_opening_again(tmp_path: Path, clock: Ma
     for expected in ([], ["one"]):
         store = open_store(tmp_path, StoreSettings(), clock)
         assert messages(store, "") == expected
-        store.write([batch("s", 0, ["one"])], [], "host")
+        put(store, [batch("s", 0, ["one"])], [], "host")
         store.close()
 
 
@@ -259,7 +262,7 @@ def test_an_older_schema_is_migrated_in_one_step_or_not_at_all(tmp_path: Path, c
 @pytest.mark.parametrize("damage", [b"not a database at all", None])
 def test_a_corrupt_store_is_moved_aside_and_a_new_one_begun(tmp_path: Path, clock: ManualClock, damage: bytes | None) -> None:
     store = open_store(tmp_path, StoreSettings(), clock)
-    store.write([batch("s", 0, ["x" * 500] * 200)], [], "host")
+    put(store, [batch("s", 0, ["x" * 500] * 200)], [], "host")
     store.close()
     file = tmp_path / "store.db"
     content = bytearray(file.read_bytes())

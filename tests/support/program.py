@@ -13,17 +13,22 @@ from typing import IO
 
 import orjson
 
-BINARY = os.environ.get("FAIRLEAD_BINARY", "")
-"""Path of the one file; set by `build/dev test e2e`, which runs the tests of commands against it, too."""
+BINARY = os.path.realpath(os.environ["FAIRLEAD_BINARY"]) if os.environ.get("FAIRLEAD_BINARY") else ""
+"""The one file; FAIRLEAD_BINARY is set by `build/dev test e2e`, which runs the tests of commands and of faults against it, too."""
 PROGRAM = [BINARY] if BINARY else [sys.executable, "-m", "fairlead"]
 INSTALLED = BINARY or f"{sys.executable.rpartition('/')[0]}/fairlead"
 """The program as its user calls it, in one word."""
+BYTECODE = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(Path(__file__).parents[2] / "build" / "out" / "bytecode")}
+"""From source the program is compiled once, not at each of its hundreds of starts; what is compiled stays out of src."""
 
 
 def fairlead(*arguments: str, env: Mapping[str, str] | None = None, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    full = {**os.environ, **(env or {})}
-    return subprocess.run([*PROGRAM, *arguments], capture_output=True, text=True, timeout=timeout_s, env=full, check=False)
+    return subprocess.run([*PROGRAM, *arguments], capture_output=True, text=True, timeout=timeout_s, env=_environment(env), check=False)
+
+
+def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
+    return {**os.environ, **({} if BINARY else BYTECODE), **(env or {})}
 
 
 class Running:
@@ -33,7 +38,7 @@ class Running:
         self, *arguments: str, env: Mapping[str, str] | None = None, before: Sequence[str] = (), program: Sequence[str] | None = None
     ) -> None:
         argv = [*before, *(PROGRAM if program is None else program), *arguments]
-        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})})
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment(env))
         self.out: list[str] = []
         self.err: list[str] = []
         self._threads = [
@@ -45,6 +50,11 @@ class Running:
     @staticmethod
     def _read(stream: IO[str], into: list[str]) -> None:
         into.extend(iter(stream.readline, ""))
+
+    @property
+    def executable(self) -> str:
+        """The file that the process runs: the one file, or an interpreter."""
+        return os.readlink(f"/proc/{self.process.pid}/exe")
 
     def expect(self, pattern: str, deadline_s: float = 20) -> re.Match[str]:
         """Wait for a line of output or log."""

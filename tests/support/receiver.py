@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import orjson
 
+from fairlead._native.compress import zstd_decompress
+
 
 class Posted(NamedTuple):
     """A request: its headers, its body as sent over the wire, and what was answered."""
@@ -21,16 +23,21 @@ class Posted(NamedTuple):
     @property
     def lines(self) -> list[dict[str, object]]:
         """The NDJSON of the body."""
-        plain = gzip.decompress(self.body) if self.headers["Content-Encoding"] == "gzip" else self.body
+        coding = self.headers["Content-Encoding"]
+        plain = gzip.decompress(self.body) if coding == "gzip" else zstd_decompress(self.body, 1 << 28) if coding == "zstd" else self.body
         return [orjson.loads(line) for line in plain.splitlines()]
 
 
 class Receiver:
-    """Answers 204, unless `statuses` holds the next ones or `judge` gives one for the request; over TLS with a server's context."""
+    """Acknowledges what it gets, as a collector does; `statuses` holds the next answers if these differ, or `judge` gives one.
+
+    Over TLS with a server's context.
+    """
 
     def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.posted: list[Posted] = []
         self.statuses: list[int] = []
+        self.answer = b'{"acknowledged": 1}'
         self.judge: Callable[[Posted], int] | None = None
         receiver = self
 
@@ -39,11 +46,13 @@ class Receiver:
 
             def do_POST(self) -> None:
                 request = Posted(self.headers, self.rfile.read(int(self.headers["Content-Length"])), 0)
-                status = receiver.statuses.pop(0) if receiver.statuses else receiver.judge(request) if receiver.judge else 204
+                status = receiver.statuses.pop(0) if receiver.statuses else receiver.judge(request) if receiver.judge else 200
                 receiver.posted.append(request._replace(status=status))
                 self.send_response(status)
-                self.send_header("Content-Length", "0")
+                answer = receiver.answer if status < 300 else b""
+                self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
+                self.wfile.write(answer)
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

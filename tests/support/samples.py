@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from fairlead.core.record import Batch, Position, Record
 from fairlead.core.sample import Family, Layout, MetricType, Series, Tick
+from fairlead.store.interface import Intake, Store
 
 SECOND_NS = 1_000_000_000
 NOON_NS = 1_767_268_800 * SECOND_NS
@@ -72,3 +73,8 @@ def batch(
         records.append(Record(time_ns + i * SECOND_NS, message, offset, end, level))
         offset = end
     return Batch(source, path, start, offset, time_ns, records, Position(source, path, offset), "host", "agent")
+
+
+def put(store: Store, batches: Sequence[Batch], ticks: Sequence[Tick] = (), host: str = "host") -> None:
+    """Store batches, and ticks of a host."""
+    store.write(Intake(batches=list(batches), ticks=[(host, list(ticks))] if ticks else []))

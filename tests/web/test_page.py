@@ -1,30 +1,25 @@
 """The page in Debian's Chromium, over a server with a day of samples; its screenshots are kept as artefacts."""
 
-import asyncio
 import math
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from fairlead.core.clock import SystemClock
-from fairlead.core.readiness import Readiness
 from fairlead.core.sample import MetricType
-from fairlead.core.telemetry import Telemetry
 from fairlead.core.verdict import Status, Verdict, VerdictFinding
+from fairlead.store.interface import Intake
 from fairlead.store.settings import StoreSettings
 from fairlead.store.sqlite import SqliteStore, open_store
-from fairlead.web.feed import Feed
-from fairlead.web.server import WebServer
-from fairlead.web.settings import WebSettings
 from fairlead.web.sources import WebSources
-from tests.support.samples import SECOND_NS, batch, layout, tick
+from tests.support.samples import SECOND_NS, batch, layout, put, tick
+from tests.web.background import BackgroundServer
+from tests.web.browsing import Open, eventually, pages_of, shoot
 
 pytestmark = pytest.mark.real
-ARTEFACTS = Path(__file__).parents[2] / "build/out/artefacts"
 MODES = ("idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user")
 SHARES = {"user": 0.6, "system": 0.2, "iowait": 0.1, "softirq": 0.05, "steal": 0.05, "irq": 0.0, "nice": 0.0}
 CPU = layout(
@@ -35,17 +30,17 @@ MARKUP = '<script>window.hacked=1</script><img src=x onerror="window.hacked=1">'
 DAY_S = 86400
 
 
-class Host:
-    """A server in a thread of its own, which a test can stop and start again on the same port."""
+class Host(BackgroundServer):
+    """A host with a day of samples and a few lines."""
 
     def __init__(self, folder: Path) -> None:
         self.store: SqliteStore = open_store(folder, StoreSettings(), SystemClock())
         self.now_s = int(time.time())
         self.offset = 10_000_000
         self._fill()
-        self.url = ""
-        self._listen = "127.0.0.1:0"
-        self.start()
+        finding = VerdictFinding("disk", "Fullest disk", Status.WARNING, "/data is 91% full", self.now_s - 3600, "limit 85% full")
+        verdict = Verdict(Status.WARNING, self.now_s - 3600, "Fullest disk: /data is 91% full", (finding,))
+        super().__init__(lambda feed: WebSources(host="testhost", latest=list, store=self.store, verdict=lambda: verdict, feed=feed))
 
     def _fill(self) -> None:
         ticks, now_s = [], self.now_s
@@ -59,45 +54,19 @@ class Host:
             ticks.append(tick("cpu", second * SECOND_NS, CPU, counters * 4))
             if second % 5 == 0:
                 ticks.append(tick("load", second * SECOND_NS, LOAD, [1 + busy, 1, 0.9]))
-        self.store.write([], ticks, "host")
+        put(self.store, [], ticks, "host")
         for _ in range(30):
             self.store.sweep()
         times = [(now_s - 290 + i) * SECOND_NS for i in range(250)]
-        self.store.write([batch("s", 100 * i, [f"request {i} served"], time_ns=times[i]) for i in range(250)], [], "host")
-        self.store.write([batch("e", 0, [f"error: {MARKUP}"], "/var/log/bad.log", "error", times[100])], [], "host")
-
-    def start(self) -> None:
-        started = threading.Event()
-
-        def run() -> None:
-            asyncio.run(self._serve(started))
-
-        self.thread = threading.Thread(target=run, name="server")
-        self.thread.start()
-        assert started.wait(10)
-
-    async def _serve(self, started: threading.Event) -> None:
-        self.loop, self.stopping, self.feed = asyncio.get_running_loop(), asyncio.Event(), Feed()
-        finding = VerdictFinding("disk", "Fullest disk", Status.WARNING, "/data is 91% full", self.now_s - 3600, "limit 85% full")
-        verdict = Verdict(Status.WARNING, self.now_s - 3600, "Fullest disk: /data is 91% full", (finding,))
-        sources = WebSources(host="testhost", latest=list, store=self.store, verdict=lambda: verdict, feed=self.feed)
-        server = WebServer(WebSettings(listen=self._listen), sources, SystemClock(), Telemetry(), Readiness())
-        await server.start()
-        self.url, self._listen = server.url, server.url.partition("://")[2]
-        started.set()
-        await self.stopping.wait()
-        await server.close()
-
-    def stop(self) -> None:
-        self.loop.call_soon_threadsafe(self.stopping.set)
-        self.thread.join(15)
+        put(self.store, [batch("s", 100 * i, [f"request {i} served"], time_ns=times[i]) for i in range(250)], [], "host")
+        put(self.store, [batch("e", 0, [f"error: {MARKUP}"], "/var/log/bad.log", "error", times[100])], [], "host")
 
     def append(self, message: str) -> None:
         """Store a line of now, and tell the streams."""
         new = batch("live", self.offset, [message], time_ns=time.time_ns())
         self.offset += 1000
-        self.store.write([new], [], "host")
-        self.loop.call_soon_threadsafe(self.feed.publish, [new], [])
+        put(self.store, [new], [], "host")
+        self.loop.call_soon_threadsafe(self.feed.publish, Intake(batches=[new]))
 
 
 @pytest.fixture(scope="module")
@@ -109,43 +78,11 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     running.store.close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-Open = Callable[..., Page]
-
-
 @pytest.fixture
 def open_page(host: Host, browser: Browser) -> Iterator[Open]:
-    """Open the page; fails for an error of the console or the policy, and for any request that leaves the host."""
-    faults: list[str] = []
-    pages: list[Page] = []
-
-    def open_(width: int = 1500, height: int = 950, scheme: str = "light", fragment: str = "") -> Page:
-        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]  # light or dark
-        page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("request", lambda request: None if request.url.startswith((host.url, "data:")) else faults.append(request.url))
-        page.goto(f"{host.url}/{fragment}")
-        page.wait_for_selector("body[data-ready]")
-        pages.append(page)
-        return page
-
-    yield open_
-    for page in pages:
-        page.close()
-    assert [fault for fault in faults if "ERR_CONNECTION_REFUSED" not in fault and "ERR_INCOMPLETE" not in fault] == []
-
-
-def shoot(page: Page, name: str) -> None:
-    ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"{name}.png")
+    """Open the host's page."""
+    with pages_of(browser, host) as opened:
+        yield opened
 
 
 def pixels(page: Page, panel: str) -> int:
@@ -154,14 +91,6 @@ def pixels(page: Page, panel: str) -> int:
         const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data; let n = 0;
         for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n; }"""
     return int(page.evaluate(script, panel))
-
-
-def eventually(page: Page, expression: str) -> None:
-    """Wait until an expression is true; asked from outside, as the page's policy lets nothing evaluate text."""
-    end = time.monotonic() + 15
-    while not page.evaluate(expression):
-        assert time.monotonic() < end, expression
-        page.wait_for_timeout(20)
 
 
 def span_s(page: Page) -> float:
@@ -245,6 +174,34 @@ def test_search_filters_and_context_find_lines_and_markup_stays_text(open_page: 
     page.keyboard.press("Enter")
     page.wait_for_selector("#lines .around .here")
     assert page.locator("#lines ol.around .line").count() == 17
+
+
+def chosen_level(page: Page) -> str:
+    return str(page.evaluate("document.getElementById('level').selectedOptions[0].text"))
+
+
+def test_the_levels_typed_and_chosen_are_in_step(open_page: Open) -> None:
+    page = open_page()
+    query = page.locator("#query")
+    query.fill("level:ERR")
+    assert chosen_level(page) == "error"
+    eventually(page, "document.getElementById('log-count').textContent === '1 line, 1 error'")
+    assert "level=" not in page.evaluate("location.hash"), "the query has it"
+    query.fill('level:info "level:error" -level:debug level:notice')
+    assert chosen_level(page) == "info, notice"
+    page.locator("#level").select_option("bad")
+    assert query.input_value() == '"level:error" -level:debug'
+    query.fill("level:error level:critical level:alert level:emergency")
+    assert chosen_level(page) == "Errors and worse"
+    query.fill("served")
+    assert chosen_level(page) == "Any level"
+    eventually(page, "document.querySelectorAll('#lines > .line').length > 150")
+
+
+def test_a_shared_level_of_the_query_is_shown(open_page: Open) -> None:
+    page = open_page(fragment="#range=900&query=level%3Aerror&level=warning")
+    assert chosen_level(page) == "error"
+    eventually(page, "document.querySelectorAll('#lines > .line').length === 1")
 
 
 def test_follow_shows_new_lines_as_they_are_stored(open_page: Open, host: Host) -> None:

@@ -11,11 +11,12 @@ from openapi_spec_validator import validate
 
 from fairlead.core.errors import UsageError
 from fairlead.core.sample import MetricType
-from fairlead.web import server as server_module
+from fairlead.net import httpserver
+from fairlead.net.tls import Certificate
+from fairlead.store.interface import Intake
 from fairlead.web.routes import ROUTES
-from fairlead.web.tls import Certificate
 from tests.support.certificate import make_certificate
-from tests.support.samples import NOON_NS, SECOND_NS, batch, layout, tick
+from tests.support.samples import NOON_NS, SECOND_NS, batch, layout, put, tick
 from tests.support.waiting import until
 from tests.web.serving import serving
 
@@ -90,6 +91,16 @@ async def test_a_token_is_asked_for_and_never_shown(tmp_path: Path) -> None:
         assert (await get(f"{served.url}/metrics", Authorization="Bearer s3cret"))[0] == 200
 
 
+@pytest.mark.parametrize("header", [b"Authorization: Bearer \xff\xfe", b'Cookie: fairlead_session="\xff\xfe"'])
+async def test_a_token_that_is_no_text_is_a_wrong_one(tmp_path: Path, header: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    token = tmp_path / "token"
+    token.write_text("s3cret\n")
+    async with serving(tmp_path, token_file=str(token)) as served:
+        answer = await raw(served.url, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + header + b"\r\nConnection: close\r\n\r\n")
+        assert answer.split()[1] == b"401"
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 @pytest.mark.parametrize(
     "path",
     ["/static/../server.py", "/static/%2e%2e/server.py", "/static//etc/passwd", "/../../etc/passwd", "/static/..%2fserver.py", "/static"],
@@ -126,7 +137,7 @@ async def test_the_page_and_its_files_are_served_with_their_guards(tmp_path: Pat
         ("logs?limit=1001", "limit"),
         ("logs?limt=1", "query"),
         ("logs?q=a&q=b", "q"),
-        ("logs/context?id=0", "id"),
+        ("logs/context?id=", "id"),
         ("logs/context?id=1&before=201", "before"),
     ],
 )
@@ -150,7 +161,7 @@ async def test_what_is_not_there_or_not_taken_says_so(tmp_path: Path) -> None:
 async def test_series_are_summed_by_a_label(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         await asyncio.to_thread(
-            served.store.write, [], [tick("cpu", NOON_NS + i * SECOND_NS, CPU, [i * 0.5, i * 0.25]) for i in range(10)], "host"
+            put, served.store, [], [tick("cpu", NOON_NS + i * SECOND_NS, CPU, [i * 0.5, i * 0.25]) for i in range(10)], "host"
         )
         begin = NOON_NS // SECOND_NS
         query = f"{served.url}/api/v1/series?name=node_cpu_seconds_total&by=mode&since={begin}&until={begin + 10}&points=10"
@@ -161,7 +172,7 @@ async def test_series_are_summed_by_a_label(tmp_path: Path) -> None:
 
 async def test_logs_are_paged_and_shown_as_ecs(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
-        await asyncio.to_thread(served.store.write, [batch("s", 0, [f"line {i}" for i in range(5)], level="error")], [], "host")
+        await asyncio.to_thread(put, served.store, [batch("s", 0, [f"line {i}" for i in range(5)], level="error")], [], "host")
         first = json.loads((await get(f"{served.url}/api/v1/logs?limit=3"))[1])
         assert [record["message"] for record in first["records"]] == ["line 2", "line 3", "line 4"]
         second = json.loads((await get(f"{served.url}/api/v1/logs?limit=3&before={first['next']}"))[1])
@@ -191,8 +202,8 @@ async def test_the_stream_tells_what_is_stored(tmp_path: Path) -> None:
         reading = asyncio.create_task(read())
         await until(lambda: events, "the first event")
         new = batch("s", 0, ["wanted line", "another"])
-        await asyncio.to_thread(served.store.write, [new], [], "host")
-        served.feed.publish([new], [tick("cpu", NOON_NS, CPU, [0, 0])])
+        await asyncio.to_thread(put, served.store, [new], [], "host")
+        served.feed.publish(Intake(batches=[new], ticks=[("host", [tick("cpu", NOON_NS, CPU, [0, 0])])]))
         await asyncio.wait_for(reading, 10)
         assert events[0][0] == "verdict"
         assert ("tick", {"now": NOON_NS / 1e9, "collectors": ["cpu"]}) in events
@@ -202,7 +213,7 @@ async def test_the_stream_tells_what_is_stored(tmp_path: Path) -> None:
 
 
 async def test_a_client_that_says_nothing_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "FIRST_REQUEST_S", 0.2)
+    monkeypatch.setattr(httpserver, "FIRST_REQUEST_S", 0.2)
     async with serving(tmp_path) as served:
         assert await raw(served.url, b"GET / HTTP/1.1\r\nHost: loc") == b""
         assert b"200 OK" in await raw(served.url, b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

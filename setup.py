@@ -5,11 +5,14 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
+LIBRARIES = {"compress": ["lz4", "zstd"], "kafkabatch": ["lz4", "zstd"]}
+
 extensions = [
     Extension(
         f"fairlead._native.{pyx.stem}",
         [str(pyx)],
         include_dirs=["native/include"],
+        libraries=LIBRARIES.get(pyx.stem, []),
         extra_compile_args=["-O3", "-fno-plt", "-Wall", "-Wno-unused-function"],
         depends=[str(header) for header in Path("native/include").glob("*.h")],
     )

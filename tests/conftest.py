@@ -13,8 +13,9 @@ import pytest
 import uvloop
 from blockbuster import BlockBuster
 
+from tests.rig.emulation import is_foreign, machine_of, run_foreign
 from tests.rig.fixtures import kafka, opensearch  # noqa: F401 - fixtures of every test
-from tests.support.program import Running, Start
+from tests.support.program import BINARY, Running, Start
 from tests.support.receiver import Receiver
 
 
@@ -22,6 +23,13 @@ def pytest_configure() -> None:
     """Let libuv make its process-wide pipe for signals now, so that no test seems to leave it behind."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(asyncio.sleep(0))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _foreign_file() -> None:
+    """Where the one file is for another processor it runs under qemu-user, with that processor's C library from this host."""
+    if BINARY and is_foreign(Path(BINARY)):
+        os.environ["QEMU_LD_PREFIX"] = str(run_foreign(machine_of(Path(BINARY))))
 
 
 @pytest.fixture(autouse=True)

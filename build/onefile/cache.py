@@ -85,6 +85,11 @@ class Builder:
 
     def _build(self, names: set[str]) -> None:
         wanted = self._with_needs(names)
+        marks = [self.result(name) / COMPLETE for name in wanted]
+        if all(mark.exists() for mark in marks):  # then another build, of another kind, is not waited for
+            for mark in marks:
+                mark.touch()
+            return
         with _lock(self.cache / "build.lock"), ThreadPoolExecutor(2) as pool:
             futures: dict[str, Future[None]] = {}
             for part in self._parts.values():  # their order is such that needs come first

@@ -3,6 +3,7 @@
 import os
 import shutil
 import struct
+import subprocess
 from pathlib import Path
 
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
@@ -33,10 +34,17 @@ def run_foreign(machine: str) -> Path:
         raise EmulationError(f"no qemu-{machine}-static; install Debian's qemu-user-static")
     name = f"fairlead-{machine}"
     if not (BINFMT / "register").exists():
-        raise EmulationError(f"{BINFMT} is not mounted; as root: mount -t binfmt_misc binfmt_misc {BINFMT}")
+        _mount()
     if not (BINFMT / name).exists():
         (BINFMT / "register").write_bytes(_rule(name, machine, emulator))
     return Path(f"/usr/{machine}-linux-gnu")
+
+
+def _mount() -> None:
+    argv = ["mount", "-t", "binfmt_misc", "binfmt_misc", str(BINFMT)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise EmulationError(f"{' '.join(argv)}: {done.stderr.strip()}; it takes root and a kernel with CONFIG_BINFMT_MISC")
 
 
 def _rule(name: str, machine: str, emulator: str) -> bytes:

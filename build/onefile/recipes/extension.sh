@@ -6,10 +6,11 @@ export RUSTFLAGS="--remap-path-prefix=$PWD=/fairlead"
 linker() { echo "CARGO_TARGET_$(tr 'a-z-' 'A-Z_' <<<"$1")_LINKER"; }
 if [[ -z $NATIVE ]]; then
     # Rust's standard library is built for the target from its source, and what asks Python how it was built is told of the target's.
-    export RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_unwind CARGO_UNSTABLE_BUILD_STD_FEATURES='' MATURIN_PEP517_ARGS=--skip-auditwheel
+    export RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_unwind,panic_abort CARGO_UNSTABLE_BUILD_STD_FEATURES='' MATURIN_PEP517_ARGS=--skip-auditwheel
     export RUSTFLAGS="$RUSTFLAGS -C target-feature=-crt-static -C link-self-contained=no" "$(linker "$HOST_RUST")=/usr/bin/gcc"
     export PYO3_CROSS_LIB_DIR="$TARGET_PYTHON/sysconfig" PYO3_CROSS_PYTHON_VERSION=3.13 build_alias="$HOST_TRIPLE" host_alias="$TARGET_TRIPLE"
-    export _PYTHON_SYSCONFIGDATA_NAME="_sysconfigdata__linux_$TARGET_TRIPLE" _PYTHON_HOST_PLATFORM="linux-$TARGET_ARCH"
+    facts=$(basename "$TARGET_PYTHON"/sysconfig/_sysconfigdata_*.py .py)
+    export _PYTHON_SYSCONFIGDATA_NAME=$facts _PYTHON_HOST_PLATFORM="linux-$TARGET_ARCH"
 fi
 export "$(linker "$TARGET_RUST")=$CAPTURE_RUST"
 mkdir cargo
@@ -21,6 +22,15 @@ export CFLAGS LDFLAGS
 (cd archives && sha256sum -- *) >"$OUT/archives.txt"
 mkdir source
 tar -xf archives/*.tar.gz -C source --strip-components=1 --no-same-owner
+crate() { sed -nE '/^\[package\]/,/^\[[^p]/s/^(name|version) *= *"(.*)"/\2/p' "$1/Cargo.toml" | sort | xargs; }
+if [[ -z $NATIVE && -d source/include/cargo ]]; then
+    # A distribution that brings its crates along allows no others: those of Rust's standard library go beside them.
+    declare -A brought
+    for folder in source/include/cargo/*/; do brought[$(crate "$folder")]=1; done
+    for folder in /usr/lib/rustlib/src/rust/library/vendor/*/; do
+        [[ ${brought[$(crate "$folder")]:-} ]] || cp -r "$folder" "source/include/cargo/std-$(basename "$folder")"
+    done
+fi
 "$PYTHON" -m pip wheel -q --no-cache-dir --no-deps --no-build-isolation -w wheel ./source
 "$PYTHON" -m zipfile -e wheel/*.whl "$OUT/site"
 find "$OUT/site" -name '*.so' -delete

@@ -57,7 +57,7 @@ def _libc() -> str:
     """Return the C library in use with its version; musl, which is inside the static file, does not tell its own."""
     try:
         return os.confstr("CS_GNU_LIBC_VERSION") or "unknown"
-    except ValueError:
+    except (ValueError, OSError):
         return "musl" if build_info().get("libc_kind") == "musl" else "unknown"
 
 

@@ -29,7 +29,7 @@ def pytest_configure() -> None:
 def _foreign_file() -> None:
     """Where the one file is for another processor it runs under qemu-user, with that processor's C library from this host."""
     if BINARY and is_foreign(Path(BINARY)):
-        os.environ["QEMU_LD_PREFIX"] = str(run_foreign(machine_of(Path(BINARY))))
+        run_foreign(machine_of(Path(BINARY)))
 
 
 @pytest.fixture(autouse=True)

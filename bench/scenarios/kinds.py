@@ -55,12 +55,11 @@ The last column is static over glibc, pair by pair."""
 
 
 class Kind(NamedTuple):
-    """A built file; `environment` is what it needs to run, `hindrance` says why it does not run here, empty where it does."""
+    """A built file; `hindrance` says why it does not run here, empty where it does."""
 
     name: str
     file: Path
     foreign: bool
-    environment: dict[str, str]
     hindrance: str
 
 
@@ -119,13 +118,13 @@ def find_kinds() -> list[Kind]:
 
 def described(name: str, file: Path) -> Kind:
     """Return a kind, ready to run where it can be."""
-    foreign, environment, hindrance = is_foreign(file), {}, ""
+    foreign, hindrance = is_foreign(file), ""
     if foreign:
         try:
-            environment["QEMU_LD_PREFIX"] = str(run_foreign(machine_of(file)))
+            run_foreign(machine_of(file))
         except (EmulationError, OSError) as error:
             hindrance = str(error)
-    return Kind(name, file, foreign, environment, hindrance)
+    return Kind(name, file, foreign, hindrance)
 
 
 def commit_of(kind: Kind) -> str:
@@ -154,7 +153,7 @@ def starts(kinds: Sequence[Kind], native: Sequence[Kind]) -> Iterator[Figure]:
     for kind in kinds:
         for words in STARTS.values():
             if kind.foreign and not kind.hindrance:
-                subprocess.run([kind.file, *words], env={**os.environ, **kind.environment}, check=True, stdout=subprocess.DEVNULL)
+                subprocess.run([kind.file, *words], check=True, stdout=subprocess.DEVNULL)
     for text, words in STARTS.items():
         taken = in_turn({kind.name: start_of(kind, words) for kind in native}, START_ROUNDS)
         yield compared(text, taken.ms, "{:.1f}", emulated)
@@ -198,7 +197,7 @@ def serving(kind: Kind) -> Iterator[Measured]:
     with tempfile.TemporaryDirectory() as folder:
         write_logs(Path(folder))
         words = ["up", "--state-dir", f"{folder}/state", "--listen", f"127.0.0.1:{PORT}", "--logs", f"{folder}/logs/*.log"]
-        with Measured([str(kind.file), *words], Path(folder, "output"), kind.environment) as up:
+        with Measured([str(kind.file), *words], Path(folder, "output")) as up:
             up.until(lambda: answers(PORT, "/"), "its page answered", ANSWER_S)
             yield up
 

@@ -39,7 +39,7 @@ class Selection(NamedTuple):
 
 NATIVE = Selection("(e2e or real) and not soak and not source", ("tests/e2e", "tests/commands", "tests/faults"))
 """As `build/dev test e2e`."""
-EMULATED = Selection("emulated and not soak", ("tests",))
+EMULATED = Selection(NATIVE.marks, ("tests/e2e", "tests/commands/test_commands.py", "tests/commands/test_jobs.py"))
 """What is worth its time under qemu-user."""
 
 

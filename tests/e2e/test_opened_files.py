@@ -13,7 +13,8 @@ from tests.e2e import tracing
 from tests.e2e.page import UP, end_inner, get, inner, url_of, wait_for_line
 from tests.support.program import Start
 
-pytestmark = pytest.mark.e2e
+# Of a foreign file, strace would see what qemu opens.
+pytestmark = [pytest.mark.e2e, pytest.mark.kind("native")]
 
 LOADER = r"""
 /etc/ld\.so\.(cache|preload)

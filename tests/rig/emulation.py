@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
+PREFIXES = Path("/etc/qemu-binfmt")
+"""Where Debian's qemu-user looks for a processor's loader and C library first, whatever the environment."""
 MACHINES = {62: "x86_64", 183: "aarch64", 243: "riscv64"}
 """e_machine of an ELF file -> the processor as `uname -m` says it."""
 _E_MACHINE_AT = 18
@@ -28,7 +30,7 @@ def is_foreign(file: Path) -> bool:
 
 
 def run_foreign(machine: str) -> Path:
-    """Let the kernel run programs of a processor; return where the host keeps its C library (for QEMU_LD_PREFIX)."""
+    """Let the kernel run programs of a processor; return where the host keeps its C library, which they find there."""
     emulator = shutil.which(f"qemu-{machine}-static")
     if emulator is None:
         raise EmulationError(f"no qemu-{machine}-static; install Debian's qemu-user-static")
@@ -37,7 +39,11 @@ def run_foreign(machine: str) -> Path:
         _mount()
     if not (BINFMT / name).exists():
         (BINFMT / "register").write_bytes(_rule(name, machine, emulator))
-    return Path(f"/usr/{machine}-linux-gnu")
+    libraries = Path(f"/usr/{machine}-linux-gnu")
+    if not (PREFIXES / machine).exists():
+        PREFIXES.mkdir(exist_ok=True)
+        (PREFIXES / machine).symlink_to(libraries)
+    return libraries
 
 
 def _mount() -> None:

@@ -7,7 +7,8 @@ linker() { echo "CARGO_TARGET_$(tr 'a-z-' 'A-Z_' <<<"$1")_LINKER"; }
 if [[ -z $NATIVE ]]; then
     # Rust's standard library is built for the target from its source, and what asks Python how it was built is told of the target's.
     export RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_unwind,panic_abort CARGO_UNSTABLE_BUILD_STD_FEATURES='' MATURIN_PEP517_ARGS=--skip-auditwheel
-    export RUSTFLAGS="$RUSTFLAGS -C target-feature=-crt-static -C link-self-contained=no" "$(linker "$HOST_RUST")=/usr/bin/gcc"
+    export RUSTFLAGS="$RUSTFLAGS -C target-feature=-crt-static" "$(linker "$HOST_RUST")=/usr/bin/gcc"
+    [[ $TARGET_LIBC != musl ]] || RUSTFLAGS+=" -C link-self-contained=no"
     export PYO3_CROSS_LIB_DIR="$TARGET_PYTHON/sysconfig" PYO3_CROSS_PYTHON_VERSION=3.13 build_alias="$HOST_TRIPLE" host_alias="$TARGET_TRIPLE"
     facts=$(basename "$TARGET_PYTHON"/sysconfig/_sysconfigdata_*.py .py)
     export _PYTHON_SYSCONFIGDATA_NAME=$facts _PYTHON_HOST_PLATFORM="linux-$TARGET_ARCH"

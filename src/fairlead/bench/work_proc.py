@@ -1,11 +1,12 @@
 """Contenders of the case `proc`: METHOD SAMPLES."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 
 from fairlead.bench.work import Worked
-from fairlead.core.errors import UsageError
+from fairlead.core.errors import UnsupportedSystem, UsageError
 
 _FILES = ("/proc/stat", "/proc/meminfo", "/proc/diskstats", "/proc/net/dev")
 _COLLECTORS = ("cpu", "memory", "disk", "network")
@@ -14,6 +15,7 @@ _BUFFER_BYTES = 65536
 
 def _reads() -> Callable[[], object]:
     """Return a call that reads the four files by pread on kept descriptors, to their end, into one buffer."""
+    assert sys.platform == "linux"
     descriptors = [os.open(file, os.O_RDONLY) for file in _FILES]
     buffers = [memoryview(bytearray(_BUFFER_BYTES))]
 
@@ -28,6 +30,7 @@ def _reads() -> Callable[[], object]:
 
 def _fairlead() -> Callable[[], object]:
     """Return a call that samples the four collectors."""
+    assert sys.platform == "linux"
     from fairlead.metrics.collector import Roots
     from fairlead.metrics.registry import build_collectors
 
@@ -54,6 +57,8 @@ def work(words: Sequence[str]) -> Worked:
     """Take samples; the seconds are those of one, the answer is the number of CPUs."""
     if len(words) != 2 or words[0] not in METHODS or not words[1].isdecimal():
         raise UsageError(f"proc: give METHOD SAMPLES; methods are {', '.join(METHODS)}")
+    if sys.platform != "linux" and words[0] != "psutil":
+        raise UnsupportedSystem("bench work proc", "/proc")
     sample, samples = METHODS[words[0]](), int(words[1])
     sample()
     begin = time.perf_counter()

@@ -102,8 +102,8 @@ def _run(contender: Contender, timeout_s: float) -> Run:
 
 
 def _measure(argv: Sequence[str], timeout_s: float) -> Measured:
-    if sys.platform == "win32":
-        raise UnsupportedSystem("bench run and compare", "wait4(2), which tells what a process took")
-    from fairlead.bench.process import measure
+    if sys.platform != "win32":
+        from fairlead.bench.process import measure
 
-    return measure(argv, timeout_s)
+        return measure(argv, timeout_s)
+    raise UnsupportedSystem("bench run or compare", "wait4(2), which tells what a process took")

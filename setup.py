@@ -45,9 +45,10 @@ def add_made(package: Path, source: Path) -> None:
         shutil.copyfile(library / "LICENSE", vendor / "uPlot.LICENSE")
     told = package / "build_info.json"
     if not told.is_file() and (source / ".git").exists() and shutil.which("git"):
-        commit = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, check=False).stdout
+        argv = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+        commit = subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
         if commit:
-            told.write_text(json.dumps({"commit": commit.strip()}) + "\n")
+            told.write_text(json.dumps({"commit": commit}) + "\n")
 
 
 class BuildPackage(build_py):
@@ -69,7 +70,7 @@ class SourceArchive(sdist):
     """The source archive: what is fetched is inside, so that building from it takes no npm."""
 
     def make_release_tree(self, base_dir: str, files: list[str]) -> None:
-        super().make_release_tree(base_dir, files)
+        super().make_release_tree(base_dir, [file for file in files if not Path(file).is_relative_to(OUT)])
         add_made(Path(base_dir) / "src" / "fairlead", Path())
 
 

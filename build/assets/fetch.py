@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Fetches the page's library from npm by its locked hash: `fetch OUT` fills OUT/assets; npm is the machine's or the one of build/lock/node.txt."""
+"""Fetches the page's library from npm by its locked hash: `fetch.py OUT` fills OUT/assets.
+
+npm is the machine's, or the one that build/lock/node.txt pins.
+"""
 
 import os
 import shutil

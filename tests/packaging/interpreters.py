@@ -18,8 +18,8 @@ def interpreter(version: str) -> str:
         if subprocess.run([file, "-c", _USABLE], capture_output=True, check=False).returncode == 0:
             return file
     raise AssertionError(
-        f"no CPython {version} with venv, sqlite3, ssl and headers (tried: {', '.join(tried) or 'nothing'}); put python{version} into PATH: "
-        f"apt-get install python{version}-venv python{version}-dev where the distribution has it, or pyenv install {version}"
+        f"no CPython {version} with venv, sqlite3, ssl and headers (tried: {', '.join(tried) or 'nothing'}); install it: "
+        f"apt-get install python{version}-venv python{version}-dev, or where the distribution has none pyenv install {version}"
     )
 
 

@@ -127,11 +127,8 @@ def test_up_stores_lines_shows_the_page_and_logs_finds_them(installed: Installed
     url = running.expect(r"fairlead watches \S+: (\S+)")[1]
     with urllib.request.urlopen(f"{url}/static/vendor/uPlot.esm.js", timeout=10) as answer:
         assert b"uPlot" in answer.read()
-    found: list[str] = []
-    wait_until(
-        lambda: found.append(installed.run("logs", "--json", "--state-dir", state, "fish")) or found[-1].count("\n") == 2, "both lines"
-    )
-    assert [json.loads(line)["message"] for line in found[-1].splitlines()] == ["one fish", "two fish"]
+    wait_until(lambda: len(_found(installed, state)) == 2, "both lines")
+    assert _found(installed, state) == ["one fish", "two fish"]
     assert running.end() == 0
 
 
@@ -144,3 +141,7 @@ def test_the_source_archive_holds_what_building_takes(tmp_path: Path) -> None:
     assert {f"src/{name}" for name in MADE} <= held
     assert {"setup.py", "pyproject.toml", "LICENSE", "README.md", "build/assets/fetch.py", "src/fairlead/py.typed"} <= held
     assert not [name for name in held if name.startswith(("build/out", "tests")) or name.endswith((".so", ".pyc"))]
+
+
+def _found(installed: Installed, state: str) -> list[str]:
+    return [json.loads(line)["message"] for line in installed.run("logs", "--json", "--state-dir", state, "fish").splitlines()]

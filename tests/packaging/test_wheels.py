@@ -53,10 +53,16 @@ def _run(argv: Sequence[str], cwd: Path, stdin: str = "") -> str:
     return done.stdout
 
 
+@pytest.fixture(scope="module")
+def environments() -> dict[str, Path]:
+    """All of them before anything is built: a Cython that is installed later makes all C anew."""
+    return {version: _environment(version) for version in VERSIONS}
+
+
 @pytest.fixture(scope="module", params=VERSIONS)
-def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+def installed(request: pytest.FixtureRequest, environments: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Installed:
     version, folder = request.param, tmp_path_factory.mktemp(f"wheel-{request.param}")
-    environment = _environment(version)
+    environment = environments[version]
     python = str(environment / "bin" / "python")
     source = str(ROOT) if version != VERSIONS[-1] else str(_source_archive(python, folder))
     _run([python, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "-w", str(folder), source], ROOT)
@@ -132,8 +138,8 @@ def test_up_stores_lines_shows_the_page_and_logs_finds_them(installed: Installed
     assert running.end() == 0
 
 
-def test_the_source_archive_holds_what_building_takes(tmp_path: Path) -> None:
-    archive = _source_archive(str(_environment(VERSIONS[-1]) / "bin" / "python"), tmp_path)
+def test_the_source_archive_holds_what_building_takes(environments: dict[str, Path], tmp_path: Path) -> None:
+    archive = _source_archive(str(environments[VERSIONS[-1]] / "bin" / "python"), tmp_path)
     with tarfile.open(archive) as files:
         held = {name.partition("/")[2] for name in files.getnames()}
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "native").rglob("*") if path.is_file()}

@@ -20,6 +20,10 @@ import pytest
 import fairlead
 from fairlead.cli import COMMANDS, LINUX
 from fairlead.core.clock import SystemClock
+from fairlead.core.sink import Keyed
+from fairlead.core.spool import Spool
+from fairlead.core.spool.format import segment_path
+from fairlead.logs.spooling import pack_sample
 from fairlead.store.settings import StoreSettings
 from fairlead.store.sqlite import open_store
 from tests.packaging import typeshed
@@ -243,6 +247,22 @@ def test_what_is_stored_is_found_the_same(elsewhere: Elsewhere, store: str, word
     usual, told = here(*asked), elsewhere.run(*asked)
     assert told == usual
     assert (usual.code, "Traceback" in usual.err) == (0, False)
+
+
+def test_a_damaged_spool_is_told_printed_and_mended_the_same(elsewhere: Elsewhere, tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    spool = Spool(one / "spool", 1 << 20, segment_bytes=1000)
+    spool.open()
+    for number in range(9):
+        spool.append([pack_sample(Keyed("k", json.dumps({"message": f"line {number}", "fill": "x" * 80}).encode()))])
+    spool.close()
+    file = segment_path(one / "spool", 2)
+    file.write_bytes(file.read_bytes()[:-50])
+    shutil.copytree(one, other)
+    for words in (["verify", "--json"], ["export"], ["repair"], ["verify"]):
+        usual, told = here("spool", *words, "--state-dir", str(one)), elsewhere.run("spool", *words, "--state-dir", str(other))
+        assert (told.code, told.out.replace(str(other), str(one))) == (usual.code, usual.out)
+    assert "the spool is sound" in told.out
 
 
 @pytest.mark.parametrize("method", ["simd", "trial", "python"])

@@ -72,17 +72,6 @@ cdef extern from *:
     """
     int64_t fairlead_birth_ns(int fd) nogil
 
-cdef extern from "cpu.h" nogil:
-    int fairlead_cpu_has(int wanted)
-    enum:
-        FAIRLEAD_CPU_SSE42
-        FAIRLEAD_CPU_PCLMUL
-        FAIRLEAD_CPU_AVX2
-        FAIRLEAD_CPU_AVX512F
-        FAIRLEAD_CPU_ASIMD
-        FAIRLEAD_CPU_CRC32
-        FAIRLEAD_CPU_PMULL
-
 IN_MODIFY = _MODIFY
 IN_ATTRIB = _ATTRIB
 IN_CLOSE_WRITE = _CLOSE_WRITE
@@ -141,19 +130,6 @@ def inotify_parse(bytes data not None):
 
 def birth_ns(int fd):
     return fairlead_birth_ns(fd)
-
-
-def cpu_features():
-    known = {
-        "sse4_2": FAIRLEAD_CPU_SSE42,
-        "pclmulqdq": FAIRLEAD_CPU_PCLMUL,
-        "avx2": FAIRLEAD_CPU_AVX2,
-        "avx512f": FAIRLEAD_CPU_AVX512F,
-        "asimd": FAIRLEAD_CPU_ASIMD,
-        "crc32": FAIRLEAD_CPU_CRC32,
-        "pmull": FAIRLEAD_CPU_PMULL,
-    }
-    return [name for name, feature in known.items() if fairlead_cpu_has(feature)]
 
 
 def adopt_orphans():

@@ -82,8 +82,10 @@ def start() -> Iterator[Start]:
     """Start commands; those still running at the end are killed."""
     started: list[Running] = []
 
-    def starting(*arguments: str, env: Mapping[str, str] | None = None, before: Sequence[str] = ()) -> Running:
-        started.append(Running(*arguments, env=env, before=before))
+    def starting(
+        *arguments: str, env: Mapping[str, str] | None = None, before: Sequence[str] = (), program: Sequence[str] | None = None
+    ) -> Running:
+        started.append(Running(*arguments, env=env, before=before, program=program))
         return started[-1]
 
     yield starting

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from fairlead.core.errors import FairleadError
+from fairlead.core.errors import FairleadError, UnsupportedSystem
 
 _OUTPUT_FAILED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What only writing brings; what a command writes elsewhere, it answers for itself."""
@@ -26,6 +26,14 @@ COMMANDS = {
     "completion": "Print the completion script for bash, zsh or fish.",
     "version": "Tell the version, what it was built from and what is loaded.",
 }
+LINUX = {
+    "up": "/proc and inotify",
+    "agent": "inotify and birth times of files",
+    "collect": "the signals and files of an agent's host",
+    "metrics": "/proc",
+    "service": "systemd",
+}
+"""Commands that run on Linux only, and what they need of it; all others are portable."""
 
 
 class _LazyGroup(click.Group):
@@ -35,6 +43,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name in LINUX and sys.platform != "linux":
+            raise UnsupportedSystem(cmd_name, LINUX[cmd_name])
         module = importlib.import_module(f"fairlead.commands.{cmd_name}")
         command: click.Command = module.command
         return command

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.bench.process import ContenderError, measure
+from fairlead.bench.measured import ContenderError
+from fairlead.bench.process import measure
 
 TIMEOUT_S = 30.0
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fairlead.bench.process import ContenderError
+from fairlead.bench.measured import ContenderError
 from fairlead.bench.reference import ReferencePrograms
 
 MAIN = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println(7) }\n'

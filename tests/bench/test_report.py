@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 from fairlead.bench import chart, report
 from fairlead.bench.case import Answer, Case, Contender, Goal
 from fairlead.bench.machine import Machine
-from fairlead.bench.process import Measured
+from fairlead.bench.measured import Measured
 from fairlead.bench.turns import Outcome, Run
 
 MACHINE = Machine("a <fast> CPU", 2, "Linux 6.1", "unknown")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fairlead.bench.case import Answer, Case, Contender, Goal, parse_answer
-from fairlead.bench.process import ContenderError
+from fairlead.bench.measured import ContenderError
 from fairlead.bench.turns import Outcome, run_case
 
 

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from fairlead.core.system import system
+
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _NOISY_PERCENT = 10.0
 _STEAL = 7
@@ -26,7 +28,7 @@ class Machine(NamedTuple):
 def this_machine() -> Machine:
     """Return what this machine is."""
     governor = _GOVERNOR.read_text().strip() if _GOVERNOR.exists() else "unknown"
-    return Machine(_cpu_name(), len(os.sched_getaffinity(0)), f"{platform.system()} {platform.release()}", governor)
+    return Machine(_cpu_name(), system.usable_cpus(), f"{platform.system()} {platform.release()}", governor)
 
 
 class Noise:
@@ -66,7 +68,7 @@ def _busy_s() -> tuple[float, float] | None:
         fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1 : _STEAL + 2]]
     except OSError:
         return None
-    ticks = os.sysconf("SC_CLK_TCK")
+    ticks = system.clock_ticks()
     return (sum(fields) - fields[3] - fields[4]) / ticks, sum(fields) / ticks
 
 

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from typing import cast
 
-import uvloop
+from fairlead.core.system import system
 
 BACKLOG = 4096
 
@@ -32,4 +32,5 @@ def serve() -> None:
         loop.remove_reader(sys.stdin.fileno())
         server.close()
 
-    uvloop.run(main())
+    with asyncio.Runner(loop_factory=system.new_event_loop) as runner:
+        runner.run(main())

@@ -1,11 +1,13 @@
 """What a million jobs that wait cost Fairlead's pool: an urgent one's time until it starts, and memory."""
 
 import asyncio
+import sys
 import time
 from itertools import repeat, starmap
 from pathlib import Path
 
 from fairlead.bench.work import Worked
+from fairlead.core.errors import UnsupportedSystem
 from fairlead.core.pool.pool import Pool
 from fairlead.core.pool.settings import PoolSettings
 
@@ -54,5 +56,7 @@ async def p99_latency(rounds: int) -> Worked:
 
 
 def _resident_bytes() -> int:
+    if sys.platform != "linux":
+        raise UnsupportedSystem("bench work pool memory", "/proc")
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * 4096

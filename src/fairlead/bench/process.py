@@ -3,7 +3,7 @@
 A process that is forked and then executes another program passes its own peak on (exec keeps the old image's peak in the signal
 struct), so a shell forks what is measured and leaves it to us as an orphan: the least that can be measured is the shell's own 2 MB.
 Time begins when the forked shell, which waits for that, is told to execute the program. Where there is no shell, or orphans cannot
-be adopted (not Linux), the process is spawned directly and its peak is at least that of this process.
+be adopted (macOS), the process is spawned directly and its peak is at least that of this process.
 """
 
 import contextlib
@@ -17,32 +17,14 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from fairlead.core.errors import FairleadError
+from fairlead.bench.measured import ContenderError, Measured
+
+assert sys.platform != "win32"
 
 _FORK = 'exec 3<&0; out=$1 err=$2; shift 2; { read -r _ <&3 && exec "$@" 3<&-; } >"$out" 2>"$err" & echo $!'
 _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 _TOLD_CHARACTERS = 2000
-
-
-class ContenderError(FairleadError):
-    """A process under measurement could not be run, ended badly or answered wrongly."""
-
-
-class Measured(NamedTuple):
-    """What a process took: seconds from its start to its end, of user and of system time; peak resident bytes; and its output."""
-
-    wall_s: float
-    user_s: float
-    system_s: float
-    peak_bytes: int
-    output: str
-
-    @property
-    def cpu_percent(self) -> float:
-        """CPU time as percent of the wall clock; more than 100 with more than one thread."""
-        return 100.0 * (self.user_s + self.system_s) / self.wall_s
 
 
 def measure(argv: Sequence[str], timeout_s: float) -> Measured:

@@ -12,7 +12,7 @@ from typing import Self
 
 from fairlead.bench.cache import cache_folder
 from fairlead.bench.case import Contender
-from fairlead.bench.process import ContenderError
+from fairlead.bench.measured import ContenderError
 from fairlead.core.program import program_argv
 
 DEFAULT_REFERENCE = Path("bench/go")

@@ -1,12 +1,14 @@
 """Contenders in turn, A B C A B C, after a warm-up, and what is read from their runs: ratios pair by pair."""
 
 import statistics
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from fairlead.bench.case import Answer, Case, Contender, Figure, Goal
-from fairlead.bench.process import ContenderError, Measured, measure
+from fairlead.bench.measured import ContenderError, Measured
+from fairlead.core.errors import UnsupportedSystem
 
 
 class Run(NamedTuple):
@@ -92,8 +94,16 @@ def run_case(case: Case, contenders: Sequence[Contender], runs: int, progress: C
 
 
 def _run(contender: Contender, timeout_s: float) -> Run:
-    measured = measure(contender.argv, timeout_s)
+    measured = _measure(contender.argv, timeout_s)
     try:
         return Run(measured, contender.parse(measured.output))
     except (ValueError, KeyError) as error:
         raise ContenderError(f"{contender.name} printed no answer: {measured.output[:200]!r}") from error
+
+
+def _measure(argv: Sequence[str], timeout_s: float) -> Measured:
+    if sys.platform != "win32":
+        from fairlead.bench.process import measure
+
+        return measure(argv, timeout_s)
+    raise UnsupportedSystem("bench run or compare", "wait4(2), which tells what a process took")

@@ -13,7 +13,7 @@ from fairlead.core.errors import UsageError
 def _scan(file: Path) -> int:
     """Find every line's offset, block by block as the tail does."""
     from fairlead._native import linescan
-    from fairlead.logs.tail import BLOCK_BYTES
+    from fairlead.logs.cutting import BLOCK_BYTES
 
     block = memoryview(bytearray(BLOCK_BYTES))
     offsets = array("q", bytes(8 * (BLOCK_BYTES // 2)))

@@ -1,6 +1,7 @@
 """Contenders of the case `proc`: METHOD SAMPLES."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -10,29 +11,6 @@ from fairlead.core.errors import UsageError
 _FILES = ("/proc/stat", "/proc/meminfo", "/proc/diskstats", "/proc/net/dev")
 _COLLECTORS = ("cpu", "memory", "disk", "network")
 _BUFFER_BYTES = 65536
-
-
-def _reads() -> Callable[[], object]:
-    """Return a call that reads the four files by pread on kept descriptors, to their end, into one buffer."""
-    descriptors = [os.open(file, os.O_RDONLY) for file in _FILES]
-    buffers = [memoryview(bytearray(_BUFFER_BYTES))]
-
-    def read() -> None:
-        for descriptor in descriptors:
-            at = 0
-            while got := os.preadv(descriptor, buffers, at):
-                at += got
-
-    return read
-
-
-def _fairlead() -> Callable[[], object]:
-    """Return a call that samples the four collectors."""
-    from fairlead.metrics.collector import Roots
-    from fairlead.metrics.registry import build_collectors
-
-    collectors = build_collectors(_COLLECTORS, Roots())
-    return lambda: [collector.collect(0) for collector in collectors]
 
 
 def _psutil() -> Callable[[], object]:
@@ -47,7 +25,32 @@ def _psutil() -> Callable[[], object]:
     )
 
 
-METHODS = {"reads": _reads, "fairlead": _fairlead, "psutil": _psutil}
+METHODS = {"psutil": _psutil}
+
+if sys.platform == "linux":
+
+    def _reads() -> Callable[[], object]:
+        """Return a call that reads the four files by pread on kept descriptors, to their end, into one buffer."""
+        descriptors = [os.open(file, os.O_RDONLY) for file in _FILES]
+        buffers = [memoryview(bytearray(_BUFFER_BYTES))]
+
+        def read() -> None:
+            for descriptor in descriptors:
+                at = 0
+                while got := os.preadv(descriptor, buffers, at):
+                    at += got
+
+        return read
+
+    def _fairlead() -> Callable[[], object]:
+        """Return a call that samples the four collectors."""
+        from fairlead.metrics.collector import Roots
+        from fairlead.metrics.registry import build_collectors
+
+        collectors = build_collectors(_COLLECTORS, Roots())
+        return lambda: [collector.collect(0) for collector in collectors]
+
+    METHODS |= {"reads": _reads, "fairlead": _fairlead}
 
 
 def work(words: Sequence[str]) -> Worked:

@@ -15,6 +15,7 @@ import click
 from fairlead.core import runtime
 from fairlead.core.errors import UsageError
 from fairlead.core.pool.settings import OnFull
+from fairlead.core.system import system
 from fairlead.core.units import Size
 from fairlead.jobs.check import check
 from fairlead.jobs.journal import Journal
@@ -66,7 +67,7 @@ def run(file: str, workers: int | None, queue: int, on_full: str, max_output: Si
     source = "stdin" if file == "-" else file
     settings = RunSettings(
         source=source,
-        workers=workers or len(os.sched_getaffinity(0)),
+        workers=workers or system.usable_cpus(),
         queue=queue,
         on_full=OnFull(on_full),
         max_output_bytes=int(max_output),
@@ -112,7 +113,7 @@ def _opened(file: str) -> Iterator[int]:
         yield 0
         return
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(file, os.O_RDONLY | system.O_BINARY)
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise IsADirectoryError(None, "is a directory")

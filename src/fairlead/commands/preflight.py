@@ -1,6 +1,7 @@
 """What a configuration needs of this host: each check yields findings at the key that asks for it."""
 
 import os
+import shutil
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ from fairlead.commands.settings import AgentSettings, CollectSettings, UpSetting
 from fairlead.core import statedir
 from fairlead.core.errors import FairleadError, Finding, StateError, UsageError
 from fairlead.core.findings import Located, Path_, key_path
+from fairlead.core.system import system
 from fairlead.net.kafka.connection import KafkaConnection, client_options
 from fairlead.net.listen import is_loopback
 from fairlead.net.trust import client_context
@@ -59,10 +61,9 @@ def _check_state_dir(settings: Settings, located: Located) -> Iterator[Finding]:
     if not existing.is_dir():
         yield located.finding(key, f"{existing} is not a directory")
     elif not os.access(existing, os.W_OK | os.X_OK):
-        yield located.finding(key, f"{existing} cannot be written by uid {os.geteuid()}", "a directory of this user")
+        yield located.finding(key, f"{existing} cannot be written by {system.user_told()}", "a directory of this user")
     elif isinstance(settings, UpSettings):
-        facts = os.statvfs(existing)
-        free = facts.f_bavail * facts.f_frsize
+        free = shutil.disk_usage(existing).free
         if free < settings.store.max_size:
             yield located.finding(
                 ("store", "max_size"),

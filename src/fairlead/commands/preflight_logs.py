@@ -1,20 +1,17 @@
 """What `logs:`, `redact:` and `multiline:` ask of this host: a part of preflight.py."""
 
-import errno
-import os
 import re
-import resource
+import sys
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from fairlead._native import oscalls
 from fairlead.commands.settings import AgentSettings, CollectSettings, UpSettings
 from fairlead.core.errors import Finding
 from fairlead.core.findings import Located, Path_
-from fairlead.logs import inotify_limits
+from fairlead.core.system import system
 from fairlead.logs.backtracking import slow_line
-from fairlead.logs.discover import Found, discover, watched_directories
+from fairlead.logs.discover import Found, discover
 from fairlead.logs.settings import LogInput
 
 
@@ -55,18 +52,12 @@ def _check_problems(found: Sequence[Found], key: Path_, located: Located) -> Ite
 
 
 def _check_limits(files: int, log_inputs: Sequence[LogInput], located: Located) -> Iterator[Finding]:
-    places = watched_directories(log_inputs)
-    needed, limit = len(places.folders) + len(places.files), inotify_limits.watches()
-    if limit.value is not None and needed > limit.value:
-        yield located.finding(("logs",), f"{needed} directories are to be watched, and {limit.told()}", limit.remedy(needed), "warning")
-    try:
-        os.close(oscalls.inotify_init())
-    except OSError as error:
-        limit = inotify_limits.instances()
-        told = f"{limit.told()} and all are taken" if error.errno == errno.EMFILE else error.strerror
-        yield located.finding(("logs",), f"no inotify, files would be polled: {told}", limit.remedy(), "warning")
-    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if descriptors != resource.RLIM_INFINITY and files + 64 > descriptors:
+    if sys.platform == "linux":
+        from fairlead.commands.preflight_inotify import check_inotify
+
+        yield from check_inotify(log_inputs, located)
+    descriptors = system.descriptor_limit()
+    if descriptors is not None and files + 64 > descriptors:
         yield located.finding(
             ("logs",),
             f"{files} files match, and this user may open {descriptors}: those idle for longest are closed between their writes",

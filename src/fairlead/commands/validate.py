@@ -1,6 +1,7 @@
 """`fairlead validate`: every fault of a configuration file, and what it asks of this host, before anything runs."""
 
 import json
+import sys
 
 import click
 import msgspec
@@ -22,6 +23,8 @@ def command(file: str, purpose: str | None, as_json: bool) -> int:
     Exit code: 0 clean, 1 warnings only, 2 any error.
     """
     findings = find(file, purpose)
+    if sys.platform != "linux":
+        click.echo(f"fairlead: this is {sys.platform}: what only Linux can tell (limits of inotify) is not checked", err=True)
     if as_json:
         click.echo(json.dumps([msgspec.to_builtins(finding) for finding in findings]))
     else:

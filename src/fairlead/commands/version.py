@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import os
 import pkgutil
 import platform
 import sys
@@ -15,8 +14,9 @@ import click
 
 import fairlead
 from fairlead import _native
-from fairlead._native.oscalls import cpu_features
+from fairlead._native import cpu
 from fairlead.core.errors import UsageError
+from fairlead.core.system import system
 
 _KERNELS = "fairlead._native."
 
@@ -55,10 +55,7 @@ def license_texts() -> Iterator[str]:
 
 def _libc() -> str:
     """Return the C library in use with its version; musl, which is inside the static file, does not tell its own."""
-    try:
-        return os.confstr("CS_GNU_LIBC_VERSION") or "unknown"
-    except (ValueError, OSError):
-        return "musl" if build_info().get("libc_kind") == "musl" else "unknown"
+    return system.libc_version() or ("musl" if build_info().get("libc_kind") == "musl" else "unknown")
 
 
 @click.command("version")
@@ -77,8 +74,8 @@ def command(as_json: bool, licenses: bool) -> None:
         **build_info(),
         "python": platform.python_version(),
         "libc": _libc(),
-        "platform": f"{sys.platform}-{os.uname().machine}",
-        "cpu_features": cpu_features(),
+        "platform": f"{sys.platform}-{platform.machine()}",
+        "cpu_features": cpu.features(),
         "native": native_modules(),
     }
     if as_json:

@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fairlead.core.system import system
+
 Step = Callable[[str], None]
 """Called with a name before each durable step: what a fault test hooks into (faults.py)."""
 _MAX_BUFFERS = 1024
@@ -19,7 +21,7 @@ def write_all(descriptor: int, buffers: Sequence[bytes], offset: int) -> None:
     for begin in range(0, len(buffers), _MAX_BUFFERS):
         rest: list[bytes | memoryview] = list(buffers[begin : begin + _MAX_BUFFERS])
         while rest:
-            written = os.pwritev(descriptor, rest, offset)
+            written = system.write_at(descriptor, rest, offset)
             offset += written
             while rest and written >= len(rest[0]):
                 written -= len(rest.pop(0))
@@ -33,8 +35,8 @@ def append_whole(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     try:
         while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fdatasync(descriptor)
+            rest = rest[system.append(descriptor, rest) :]
+        system.sync_data(descriptor)
     except OSError:
         os.ftruncate(descriptor, before)
         raise
@@ -42,7 +44,7 @@ def append_whole(descriptor: int, data: bytes) -> None:
 
 def append_to(file: Path, data: bytes) -> None:
     """Append data durably, all of it or nothing, to a file that is made where there is none, for its owner alone; raises OSError."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | system.O_BINARY, 0o600)
     try:
         append_whole(descriptor, data)
     finally:
@@ -64,8 +66,4 @@ def write_atomically(file: Path, data: bytes) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make what was created, renamed or unlinked in a folder durable; raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    system.sync_folder(folder)

@@ -2,6 +2,7 @@
 
 FairleadError            one line on stderr, exit code 2
 +-- UsageError           the command line or the environment asks for what cannot be
+|   +-- UnsupportedSystem  this operating system has not what the command needs
 +-- SettingsError        a configuration file is wrong: its findings, each with file:line:col
 +-- StateError           the state directory or what lies in it cannot be used
 +-- SinkError            a sink did not take a batch
@@ -10,6 +11,7 @@ FairleadError            one line on stderr, exit code 2
         +-- SinkTooLarge at least not in one piece
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,6 +30,13 @@ class FairleadError(Exception):
 
 class UsageError(FairleadError):
     """The command line or the environment asks for what cannot be."""
+
+
+class UnsupportedSystem(UsageError):
+    """`what` was asked for on an operating system that does not have what it needs."""
+
+    def __init__(self, what: str, needs: str) -> None:
+        super().__init__(f"{what} needs {needs}, and this is {sys.platform}; run it on Linux")
 
 
 @dataclass(frozen=True, slots=True, order=True)

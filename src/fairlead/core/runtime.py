@@ -2,16 +2,13 @@
 
 import asyncio
 import gc
-import resource
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
-import uvloop
-
-from fairlead._native.lastsignal import end_at_second
 from fairlead.core import sdnotify
 from fairlead.core.logsetup import Log
+from fairlead.core.system import system
 
 log = Log("runtime")
 _GC_THRESHOLD = (2000, 10, 10)
@@ -21,21 +18,11 @@ _PATIENCE_MS = 1000
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:
-    """Run a coroutine on uvloop to its end and return its exit code."""
+    """Run a coroutine on the event loop to its end and return its exit code. Open files are many: each followed log is one."""
     gc.set_threshold(*_GC_THRESHOLD)
-    _raise_descriptor_limit()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    system.raise_descriptor_limit()
+    with asyncio.Runner(loop_factory=system.new_event_loop) as runner:
         return runner.run(main)
-
-
-def _raise_descriptor_limit() -> None:
-    """Allow as many open files as this user may have: each followed log is one until they run short.
-
-    The usual limit of 1024 is for select(2) only.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Signals:
@@ -52,18 +39,21 @@ class Signals:
         self.exit_code = 0
 
     async def __aenter__(self) -> "Signals":
+        from fairlead._native.lastsignal import end_at_second
+
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self.stop, 0)
-        loop.add_signal_handler(signal.SIGINT, self.stop, 130)
-        loop.add_signal_handler(signal.SIGHUP, self._reloads.set)
+        system.on_signal(loop, signal.SIGTERM, self.stop, 0)
+        system.on_signal(loop, signal.SIGINT, self.stop, 130)
+        for number in system.RELOADING_SIGNALS:
+            system.on_signal(loop, number, self._reloads.set)
         end_at_second((signal.SIGTERM, signal.SIGINT), _PATIENCE_MS)
         self._task = asyncio.create_task(self._serve_reloads(), name="reload")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.remove_signal_handler(number)
+        for number in (signal.SIGTERM, signal.SIGINT, *system.RELOADING_SIGNALS):
+            system.off_signal(loop, number)
         assert self._task is not None
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)

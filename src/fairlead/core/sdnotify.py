@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import time
 
 
@@ -12,11 +13,13 @@ def notify(*assignments: str) -> bool:
         return False
     if address.startswith("@"):
         address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as peer:
-        try:
+    if sys.platform == "win32":
+        return False
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as peer:
             peer.sendto("\n".join(assignments).encode(), address)
-        except OSError:
-            return False
+    except OSError:
+        return False
     return True
 
 

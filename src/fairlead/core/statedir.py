@@ -1,7 +1,6 @@
 """The state directory: where it is, that it is ours alone, and who we are (the agent id, minted once)."""
 
 import errno
-import fcntl
 import os
 import socket
 import stat
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from fairlead.core.durable import sync_folder, write_atomically
 from fairlead.core.errors import StateError, UsageError
+from fairlead.core.system import system
 
 _MARKS = ("lock", "agent-id", "store.db", "spool", "checkpoint.a", "checkpoint.b", "checkpoint.json")
 """What tells that a directory is a state directory already."""
@@ -23,7 +23,7 @@ _SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - what is refused
 
 def default_path() -> Path:
     """Return /var/lib/fairlead for root, the XDG state directory otherwise; UsageError where neither can be known."""
-    if os.geteuid() == 0:
+    if system.is_root():
         return Path("/var/lib/fairlead")
     if base := os.environ.get("XDG_STATE_HOME"):
         return Path(base) / "fairlead"
@@ -40,20 +40,20 @@ class StateDir:
         self.path = path
         try:
             _keep_private(path)
-            self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | system.O_BINARY, 0o600)
         except OSError as error:
             raise StateError(f"{path}: {error.strerror}; give a directory that can be written with --state-dir DIR") from None
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            system.lock(self._lock)
         except OSError:
-            holder = os.pread(self._lock, 32, 0).decode(errors="replace").strip()
+            holder = system.read_at(self._lock, 32, 0).decode(errors="replace").strip()
             os.close(self._lock)
             raise StateError(
                 f"{path}: in use by another fairlead{f' (pid {holder})' if holder else ''}; stop it or give another --state-dir"
             ) from None
         try:
             os.ftruncate(self._lock, 0)
-            os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+            system.write_at(self._lock, [f"{os.getpid()}\n".encode()], 0)
             self.agent_id = self._mint_agent_id()
         except OSError as error:
             os.close(self._lock)
@@ -87,7 +87,7 @@ def _keep_private(path: Path) -> None:
     if not stat.S_ISDIR(facts.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     refuse_shared(path)
-    if facts.st_uid == os.geteuid() and _is_ours_alone(os.listdir(path)):
+    if facts.st_uid == system.user_id() and _is_ours_alone(os.listdir(path)):
         path.chmod(0o700)
 
 
@@ -101,7 +101,7 @@ def refuse_shared(path: Path) -> None:
         owners = {entry.name: entry.stat(follow_symlinks=False).st_uid for entry in entries}
     if str(path.resolve()) in _SHARED:
         raise StateError(f"{path}: shared by all users; give --state-dir a directory of its own, such as {path}/fairlead")
-    foreign = sorted(name for name, owner in owners.items() if owner != os.geteuid() and name != "lost+found")
+    foreign = sorted(name for name, owner in owners.items() if owner != system.user_id() and name != "lost+found")
     if foreign and not any(name in owners for name in _MARKS):
         raise StateError(f"{path}: {foreign[0]} in it belongs to another user; give --state-dir a directory of its own")
 

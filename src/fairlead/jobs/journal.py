@@ -8,7 +8,6 @@ A line is durable before what it says happens (begun) or is told (done). A last 
 damaged proves nothing, so what it spoke of runs again: at least once. Two runs cannot have the same journal at once.
 """
 
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ import msgspec
 from fairlead._native.compress import crc32c
 from fairlead.core.durable import append_whole, sync_folder
 from fairlead.core.errors import StateError
+from fairlead.core.system import system
 from fairlead.jobs.commit import GroupCommit
 from fairlead.jobs.model import Command, Outcome
 
@@ -58,7 +58,7 @@ class Journal:
         self.known: dict[str, Known] = {}
         self.warnings: list[str] = []
         try:
-            self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | system.O_BINARY, 0o600)
         except OSError as error:
             raise StateError(f"{file}: {error.strerror}; name a file for --resume that can be made or written") from None
         try:
@@ -88,7 +88,7 @@ class Journal:
         known = self.known.get(command.key)
         if known is None or known.state != "done":
             return None
-        entry = _parse(os.pread(self._descriptor, known.length, known.offset))
+        entry = _parse(system.read_at(self._descriptor, known.length, known.offset))
         return entry.outcome if entry is not None else None
 
     async def begin(self, command: Command) -> None:
@@ -107,7 +107,7 @@ class Journal:
 
     def _load(self) -> None:
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            system.lock(self._descriptor)
         except OSError:
             raise StateError(f"{self._file}: another run has this journal; wait for its end, or name another") from None
         number, end, damaged = 0, 0, []
@@ -127,7 +127,7 @@ class Journal:
         sync_folder(self._file.absolute().parent)
 
     def _begins_as_ours(self) -> bool:
-        begin = os.pread(self._descriptor, _CHECKSUM_CHARACTERS, 0)
+        begin = system.read_at(self._descriptor, _CHECKSUM_CHARACTERS, 0)
         return all(character in b"0123456789abcdef " for character in begin)
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:

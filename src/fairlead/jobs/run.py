@@ -1,7 +1,6 @@
 """Runs the commands of an input on the worker pool: takes, journals, runs and tells each, and ends in good order when it is told to."""
 
 import asyncio
-import signal
 import sys
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ from fairlead.core.pool.process import Attempt, Processes
 from fairlead.core.pool.retry import Backoff
 from fairlead.core.pool.settings import OnFull, PoolSettings
 from fairlead.core.record import format_time
+from fairlead.core.system import system
 from fairlead.jobs.journal import Journal
 from fairlead.jobs.lines import MAX_LINE_BYTES, LineReader
 from fairlead.jobs.model import Command, InputError, Outcome, parse
@@ -181,8 +181,8 @@ class JobRun:
 
     def _watch_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._on_signal, number)
+        for number in system.ENDING_SIGNALS:
+            system.on_signal(loop, number, self._on_signal, number)
 
     def _on_signal(self, number: int) -> None:
         if self.signal is None:
@@ -234,5 +234,5 @@ class _Job:
 
 def _forget_signals() -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.remove_signal_handler(number)
+    for number in system.ENDING_SIGNALS:
+        system.off_signal(loop, number)

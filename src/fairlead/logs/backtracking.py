@@ -5,8 +5,10 @@ lines that repeat what it is made of and end in what it does not expect.
 """
 
 import re
-import signal
 from collections.abc import Iterator
+from functools import partial
+
+from fairlead.core.system import system
 
 BUDGET_S = 0.1
 """CPU time for a short line, which takes microseconds otherwise."""
@@ -19,37 +21,13 @@ _COMMON = ("a", "A", "0", " ", "a ", "0.", "a.", "a=", "ab", "\t")
 _UNEXPECTED = "\0"
 
 
-class _TooLong(Exception):
-    """No error, but an answer."""
-
-
 def slow_line(pattern: str) -> str | None:
     """Return a line on which a pattern (one that compiles) takes too long; None where none was found.
 
-    For the main thread only: a timer of the process's own CPU time (ITIMER_VIRTUAL) interrupts the matching.
+    For the main thread only: a timer of the process's own CPU time interrupts the matching.
     """
     compiled = re.compile(pattern)
-    before = signal.signal(signal.SIGVTALRM, _give_up)
-    try:
-        return next((line for line in _lines(pattern) if _is_slow(compiled, line)), None)
-    finally:
-        signal.signal(signal.SIGVTALRM, before)
-
-
-def _is_slow(compiled: "re.Pattern[str]", line: str) -> bool:
-    try:
-        signal.setitimer(signal.ITIMER_VIRTUAL, BUDGET_S)
-        try:
-            compiled.search(line)
-        finally:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-    except _TooLong:
-        return True
-    return False
-
-
-def _give_up(*_: object) -> None:
-    raise _TooLong
+    return next((line for line in _lines(pattern) if not system.ends_within(BUDGET_S, partial(compiled.search, line))), None)
 
 
 def _lines(pattern: str) -> Iterator[str]:

@@ -10,12 +10,13 @@ from fairlead.core.context import RunContext
 from fairlead.core.logsetup import Log
 from fairlead.core.record import Position
 from fairlead.logs import identity
+from fairlead.logs.cutting import BLOCK_BYTES
 from fairlead.logs.decoding import Charset, charset
 from fairlead.logs.discover import Discovery
 from fairlead.logs.lines import make_builder
 from fairlead.logs.redact import Redactor
 from fairlead.logs.settings import LogInput
-from fairlead.logs.tail import BLOCK_BYTES, Builder, Encoding, FileTail, Tail
+from fairlead.logs.tail import Builder, Encoding, FileTail, Tail
 from fairlead.logs.timestamps import TimestampParser
 
 log = Log("logs")

@@ -3,6 +3,8 @@
 from fairlead.core.record import FLAG_TRUNCATED
 from fairlead.logs.decoding import Charset
 
+BLOCK_BYTES = 1 << 18
+"""How much of a file is read at once."""
 FLAG_SPLIT = "split"
 """A piece of a line that was longer than the limit, and not its last one."""
 

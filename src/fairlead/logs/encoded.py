@@ -14,11 +14,12 @@ from fairlead._native import linescan
 from fairlead._native.encode import Encoder
 from fairlead.core.context import RunContext
 from fairlead.core.record import Batch, Lines, Position, Record
+from fairlead.logs.cutting import BLOCK_BYTES
 from fairlead.logs.encode import RAW, encode_records, join
 from fairlead.logs.lines import LineBuilder, make_builder
 from fairlead.logs.redact import Redactor
 from fairlead.logs.settings import LogInput
-from fairlead.logs.tail import BLOCK_BYTES, Encoding
+from fairlead.logs.tail import Encoding
 from fairlead.logs.timestamps import TimestampParser, wall_clock
 
 _ENDS = 8192

@@ -18,10 +18,11 @@ import msgspec
 from fairlead.core.context import RunContext
 from fairlead.core.record import Batch, Lines, Position, Record
 from fairlead.logs import discover, follow
+from fairlead.logs.cutting import BLOCK_BYTES
 from fairlead.logs.follow import FollowedFiles, SourceStatus
 from fairlead.logs.redact import Redactor
 from fairlead.logs.settings import LogInput
-from fairlead.logs.tail import BLOCK_BYTES, DONE, Encoding, State, Tail, to_batch
+from fairlead.logs.tail import DONE, Encoding, State, Tail, to_batch
 from fairlead.logs.watch import Watcher
 
 POLL_S = 1.0

@@ -15,11 +15,11 @@ import msgspec
 from fairlead._native import oscalls
 from fairlead.core.record import Batch, Lines, Position, Record
 from fairlead.logs import identity
+from fairlead.logs.cutting import BLOCK_BYTES
 from fairlead.logs.redact import Redactor
 from fairlead.logs.rotation import FINISHED, decompressed, plain_size
 from fairlead.logs.settings import LogInput
 
-BLOCK_BYTES = 1 << 18
 QUIET_NS = 50_000_000
 """A file that was not written for at least so long before it was copied was not written while it was, either."""
 SLOWEST_COPY = 20_000_000

@@ -1,6 +1,7 @@
 """`proc`: one sample of CPU, memory, disk and network of this host."""
 
 import importlib.util
+import sys
 from collections.abc import Sequence
 
 from fairlead.bench.case import Case, Contender, Goal, Programs
@@ -10,9 +11,10 @@ _GO, _OURS, _PSUTIL, _READS = "Go procfs", "fairlead", "Python psutil", "the fou
 
 
 def _contenders(programs: Programs) -> Sequence[Contender]:
+    missing = "" if sys.platform == "linux" else "there is no /proc"
     return [
-        Contender(_OURS, "fairlead", programs.ours("bench", "work", "proc", "fairlead", str(SAMPLES))),
-        Contender(_READS, "peer", programs.ours("bench", "work", "proc", "reads", str(SAMPLES))),
+        Contender(_OURS, "fairlead", programs.ours("bench", "work", "proc", "fairlead", str(SAMPLES)), missing),
+        Contender(_READS, "peer", programs.ours("bench", "work", "proc", "reads", str(SAMPLES)), missing),
         _psutil(programs),
         programs.go(_GO, "procfs", "-samples", str(SAMPLES)),
     ]

@@ -1,13 +1,13 @@
 """One command as a process: in a session of its own, with as much of its output kept as is wanted, ended with all that it started."""
 
 import asyncio
-import contextlib
 import os
-import signal
 from asyncio import StreamReader
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from fairlead.core.system import system
 
 GRACE_S = 5.0
 _CHUNK_BYTES = 1 << 16
@@ -57,7 +57,7 @@ class Processes:
         the grace, or when it is told to hurry.
         """
         process = await asyncio.create_subprocess_exec(
-            *argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env={**os.environ, **env}, cwd=cwd, start_new_session=True
+            *argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env={**os.environ, **env}, cwd=cwd, **system.OF_ITS_OWN
         )
         assert process.stdout is not None
         assert process.stderr is not None
@@ -76,21 +76,16 @@ class Processes:
         """Kill all that runs, and give no grace to what is told to end from now on."""
         self._hurry.set()
         for process in self._running:
-            _signal(process, signal.SIGKILL)
+            system.kill_group(process.pid)
 
     async def _end(self, process: Process, ended: "asyncio.Future[tuple[int, None, None]]") -> None:
         hurry: asyncio.Task[Any] = asyncio.create_task(self._hurry.wait())
         either: list[asyncio.Future[Any]] = [ended, hurry]
         try:
-            _signal(process, signal.SIGTERM)
+            system.end_group(process.pid)
             await asyncio.wait(either, timeout=self._grace_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             hurry.cancel()
             # The leader may be gone and others of its group not.
-            _signal(process, signal.SIGKILL)
+            system.kill_group(process.pid)
             await asyncio.shield(ended)
-
-
-def _signal(process: Process, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from fairlead.core.durable import Step, write_all
 from fairlead.core.errors import StateError
 from fairlead.core.spool.format import HEAD_BLOCK_BYTES, HEAD_BYTES, HEAD_NAME, HEADER_BYTES, VERSION, Head, pack_head, unpack_head
+from fairlead.core.system import system
 
 
 class Found(NamedTuple):
@@ -20,11 +21,11 @@ class Found(NamedTuple):
 def read_head(folder: Path) -> Found:
     """Read the head file; StateError where a newer program wrote it, OSError."""
     try:
-        descriptor = os.open(folder / HEAD_NAME, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(folder / HEAD_NAME, os.O_RDONLY | system.O_BINARY)
     except FileNotFoundError:
         return Found(None, [])
     try:
-        data = os.pread(descriptor, 2 * HEAD_BLOCK_BYTES, 0)
+        data = system.read_at(descriptor, 2 * HEAD_BLOCK_BYTES, 0)
     finally:
         os.close(descriptor)
     heads, damaged = [], []
@@ -50,7 +51,7 @@ class HeadFile:
     """The head file, open to be written. `step` is called before each durable step."""
 
     def __init__(self, folder: Path, step: Step) -> None:
-        self._descriptor = os.open(folder / HEAD_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = os.open(folder / HEAD_NAME, os.O_RDWR | os.O_CREAT | system.O_BINARY, 0o600)
         self._step = step
 
     def close(self) -> None:
@@ -69,5 +70,5 @@ class HeadFile:
         self._step("spool head")
         write_all(self._descriptor, [pack_head(head).ljust(HEAD_BLOCK_BYTES, b"\0")], head.turn % 2 * HEAD_BLOCK_BYTES)
         self._step("spool fsync")
-        os.fdatasync(self._descriptor)
+        system.sync_data(self._descriptor)
         return head

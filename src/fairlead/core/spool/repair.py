@@ -31,6 +31,7 @@ from fairlead.core.spool.recovery import Survey, remove_leftovers, survey
 from fairlead.core.spool.segment import Damage, SegmentReader
 from fairlead.core.spool.tail import find_tail
 from fairlead.core.spool.verify import Verification
+from fairlead.core.system import system
 
 
 @dataclass
@@ -149,7 +150,7 @@ class _Draft:
         """Of the next frame."""
         self._header, self._step, self._offset = header, step, HEADER_BYTES
         step("spool create")
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | system.O_BINARY, 0o600)
         write_all(self._descriptor, [pack_header(header)], 0)
 
     def lose(self, behind: int) -> None:
@@ -168,6 +169,6 @@ class _Draft:
         """Make it durable and close it."""
         try:
             self._step("spool fsync")
-            os.fdatasync(self._descriptor)
+            system.sync_data(self._descriptor)
         finally:
             os.close(self._descriptor)

@@ -17,6 +17,7 @@ from fairlead.core.spool.format import (
     unpack_header,
     unpack_record,
 )
+from fairlead.core.system import system
 
 _BLOCK_BYTES = 256 << 10
 _PAGE_BYTES = 4096
@@ -54,7 +55,7 @@ class SegmentReader:
 
     def __init__(self, folder: Path, segment: int, key: int | None) -> None:
         self.segment = segment
-        self._descriptor = os.open(segment_path(folder, segment), os.O_RDONLY | os.O_CLOEXEC)
+        self._descriptor = os.open(segment_path(folder, segment), os.O_RDONLY | system.O_BINARY)
         self._block, self._block_start = b"", 0
         header = unpack_header(_pread(self._descriptor, HEADER_BYTES, 0))
         if header is not None and (header.segment != segment or key not in (None, header.key)):
@@ -151,7 +152,7 @@ class SegmentReader:
 def _pread(descriptor: int, length: int, offset: int) -> bytes:
     """Read at an offset; what the disk cannot read comes as 0xff, which no checksum will match."""
     try:
-        return os.pread(descriptor, length, offset)
+        return system.read_at(descriptor, length, offset)
     except OSError as error:
         if error.errno != errno.EIO:
             raise
@@ -159,7 +160,7 @@ def _pread(descriptor: int, length: int, offset: int) -> bytes:
     while offset < end:
         size = min(_PAGE_BYTES - offset % _PAGE_BYTES, end - offset)
         try:
-            parts.append(os.pread(descriptor, size, offset))
+            parts.append(system.read_at(descriptor, size, offset))
         except OSError as error:
             if error.errno != errno.EIO:
                 raise

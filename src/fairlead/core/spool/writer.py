@@ -18,6 +18,7 @@ from fairlead.core.spool.format import (
     pack_record,
     segment_path,
 )
+from fairlead.core.system import system
 
 
 class SegmentWriter:
@@ -26,7 +27,7 @@ class SegmentWriter:
     def __init__(self, folder: Path, segment: int, key: int, end: int, step: Step) -> None:
         self.segment, self.end = segment, end
         self._key, self._step = key, step
-        self._descriptor = os.open(segment_path(folder, segment), os.O_RDWR | os.O_CLOEXEC)
+        self._descriptor = os.open(segment_path(folder, segment), os.O_RDWR | system.O_BINARY)
         self._torn = os.fstat(self._descriptor).st_size > end
         """Whether something stands behind `end` that does not count."""
 
@@ -54,7 +55,7 @@ class SegmentWriter:
         if self._torn:
             self._step("spool fsync")
             os.ftruncate(self._descriptor, self.end)
-            os.fdatasync(self._descriptor)
+            system.sync_data(self._descriptor)
             self._torn = False
 
     def _write(self, step: str, buffers: Sequence[bytes], end: int) -> None:
@@ -64,7 +65,7 @@ class SegmentWriter:
         try:
             write_all(self._descriptor, buffers, self.end)
             self._step("spool fsync")
-            os.fdatasync(self._descriptor)
+            system.sync_data(self._descriptor)
         except BaseException:
             with contextlib.suppress(OSError):
                 self.cut()
@@ -76,11 +77,11 @@ def create_segment(folder: Path, header: Header, step: Step) -> SegmentWriter:
     """Begin a segment; raises OSError, and then there is none."""
     path = segment_path(folder, header.segment)
     step("spool create")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | system.O_BINARY, 0o600)
     try:
         write_all(descriptor, [pack_header(header)], 0)
         step("spool fsync")
-        os.fdatasync(descriptor)
+        system.sync_data(descriptor)
         step("spool fsync")
         sync_folder(folder)
         return SegmentWriter(folder, header.segment, header.key, HEADER_BYTES, step)

@@ -63,6 +63,9 @@ def _capture(module: str, arguments: Sequence[str]) -> Path:
     target = Path(os.environ["CAPTURE_DIR"], f"{module}.o")
     draft = target.with_suffix(".draft")
     link = [os.environ["BINUTILS_LD"], "-r", "-o", str(draft), "-u", init, "--gc-sections", "--force-group-allocation", "-S"]
+    if os.environ["TARGET_ARCH"] == "riscv64":
+        # Else it thins out .eh_frame and leaves relocations to what is gone, which the last link refuses.
+        link.append("--traditional-format")
     subprocess.run([*link, "--start-group", *objects, "--end-group"], check=True)
     rename = [f"--keep-global-symbol={init}", "--strip-debug", "-R", ".note.GNU-stack"]
     subprocess.run([os.environ["BINUTILS_OBJCOPY"], *rename, str(draft)], check=True)
